@@ -1,0 +1,151 @@
+# Sluice. One non-recursive Makefile: roles and their link sets, tests, checks.
+#   make            builds everything below build/
+#   make run        starts a gateway on this machine (installs what is missing)
+#   make test       all tests; make check the quick part; make ci everything
+# BUILD=dir builds elsewhere; CC=clang works too.
+
+BUILD ?= build
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef
+HARDENING := -fstack-protector-strong -fPIE $(if $(findstring -fsanitize,$(EXTRA)),,-D_FORTIFY_SOURCE=2) \
+	-fcf-protection
+CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -I. -I$(BUILD)/gen $(WARNINGS) $(HARDENING) \
+	$(if $(findstring -fsanitize,$(EXTRA)),,-Werror) -MMD -MP $(EXTRA)
+LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(EXTRA)
+
+pkg = $(shell pkg-config --libs $(1) 2>/dev/null)
+# Headers of other projects are not ours to warn about.
+system = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
+CFLAGS += $(call system,nice glib-2.0)
+
+# folder -> archive; a folder's main.c is its program's, everything else goes into the archive
+FOLDERS := lib/base lib/proto gateway/rtc gateway/supervisor gateway/edge gateway/ingest gateway/ctl \
+	transcode auth web
+name = $(notdir $(1))
+archive = $(BUILD)/lib$(call name,$(1)).a
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c))) \
+	$(if $(filter web,$(1)),$(BUILD)/obj/web/assets_data.o)
+
+BASE := $(BUILD)/libproto.a $(BUILD)/libbase.a
+RTC := $(BUILD)/librtc.a
+
+# What each folder's program and tests link: archives, then libraries.
+LINK_base := $(BUILD)/libbase.a
+LIBS_base := -lseccomp
+LINK_proto := $(BASE)
+LIBS_proto := -lseccomp
+LINK_rtc := $(RTC) $(BUILD)/libbase.a
+LIBS_rtc := $(call pkg,nice) -lsrtp2 -lssl -lcrypto -lseccomp
+LINK_supervisor := $(BUILD)/libsupervisor.a $(BASE)
+LIBS_supervisor := -lconfuse -lseccomp
+LINK_edge := $(BUILD)/libedge.a $(RTC) $(BASE)
+LIBS_edge := $(call pkg,nice) -lseccomp
+LINK_ingest := $(BUILD)/libingest.a $(RTC) $(BASE)
+LIBS_ingest := $(LIBS_rtc)
+LINK_ctl := $(BUILD)/libctl.a $(BASE)
+LIBS_ctl := -ljansson
+LINK_transcode := $(BUILD)/libtranscode.a $(BASE)
+LIBS_transcode := -lavcodec -lswscale -lswresample -lavutil -lseccomp -lpthread
+LINK_auth := $(BUILD)/libauth.a $(BASE)
+LIBS_auth := -lsqlite3 -lcrypto -ljansson -lseccomp
+LINK_web := $(BUILD)/libweb.a $(BASE)
+LIBS_web := -lmicrohttpd -lz -ljansson -lseccomp
+
+PROGRAMS := $(addprefix $(BUILD)/,sluiced sluicectl sluice-edge sluice-ingest sluice-transcode \
+	sluice-auth sluice-web)
+
+UNIT_SOURCES := $(wildcard tests/unit/*/*_test.c)
+UNIT_TESTS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
+FUZZ_SOURCES := $(wildcard tests/fuzz/*/*_fuzz.c)
+FUZZERS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+PROCESS_SOURCES := $(wildcard tests/process/*_test.c)
+PROCESS_TESTS := $(PROCESS_SOURCES:%.c=$(BUILD)/%)
+SUPPORT_PROGRAMS := $(patsubst tests/support/%_main.c,$(BUILD)/tests/%,$(wildcard tests/support/*_main.c))
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %_main.c,$(wildcard tests/support/*.c)))
+
+all: $(PROGRAMS)
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+define folder_rule
+$(call archive,$(1)): $(call objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rule,$(f))))
+
+define program_rule
+$(BUILD)/$(1): $(BUILD)/obj/$(2)/main.o $(LINK_$(notdir $(2)))
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $(LIBS_$(notdir $(2)))
+endef
+$(eval $(call program_rule,sluiced,gateway/supervisor))
+$(eval $(call program_rule,sluicectl,gateway/ctl))
+$(eval $(call program_rule,sluice-edge,gateway/edge))
+$(eval $(call program_rule,sluice-ingest,gateway/ingest))
+$(eval $(call program_rule,sluice-transcode,transcode))
+$(eval $(call program_rule,sluice-auth,auth))
+$(eval $(call program_rule,sluice-web,web))
+
+# ---- static pages, embedded into sluice-web ----
+# web/ui/vendor holds hls.js when npm is there (make web-deps); without it the pages play natively.
+UI_FILES := $(sort $(wildcard web/ui/*.html web/ui/*.css web/ui/*.js web/ui/*.svg web/ui/vendor/*))
+$(BUILD)/gen/assets_data.S: $(UI_FILES) web/assets.sh
+	@mkdir -p $(@D)
+	sh web/assets.sh $(UI_FILES) > $@
+$(BUILD)/obj/web/assets_data.o: $(BUILD)/gen/assets_data.S $(UI_FILES)
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
+
+# ---- tests ----
+define unit_rule
+$(BUILD)/tests/unit/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(BUILD)/tests/liballoc.a $(LINK_$(1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) -lcmocka $(LIBS_$(1))
+$(BUILD)/tests/fuzz/$(1)/%: $(BUILD)/obj/tests/fuzz/$(1)/%.o $(LINK_$(1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -fsanitize=fuzzer -o $$@ $$< $(LINK_$(1)) $(LIBS_$(1))
+unit-$(1): $(filter $(BUILD)/tests/unit/$(1)/%,$(UNIT_TESTS))
+	@sh tests/run-unit.sh $$^
+endef
+AREAS := $(notdir $(FOLDERS))
+$(foreach a,$(AREAS),$(eval $(call unit_rule,$(a))))
+
+$(BUILD)/tests/liballoc.a:
+	@mkdir -p $(@D)
+	@ar rcs $@
+
+$(BUILD)/tests/libsupport.a: $(SUPPORT_OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/tests/process/%: $(BUILD)/obj/tests/process/%.o $(BUILD)/tests/libsupport.a $(RTC) $(BASE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson -lcurl $(LIBS_rtc)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/support/%_main.o $(BUILD)/tests/libsupport.a $(BASE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lsrtp2 -lssl -lcrypto -lcurl -ljansson -lseccomp -lm
+
+unit: $(UNIT_TESTS)
+	@sh tests/run-unit.sh $(UNIT_TESTS)
+process: all $(PROCESS_TESTS) $(SUPPORT_PROGRAMS)
+	@BUILD=$(BUILD) sh tests/run-unit.sh $(PROCESS_TESTS)
+support: $(SUPPORT_PROGRAMS)
+
+FUZZ_SECONDS ?= 5
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
+		EXTRA="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" fuzz-run
+fuzz-run: $(FUZZERS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/run-fuzz.sh $(FUZZERS)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: all unit process support fuzz fuzz-run
