@@ -217,7 +217,8 @@ struct msg_ingest_bind {
 struct msg_answer {
     uint64_t session;
     uint16_t status;
-    uint16_t pad[3];
+    uint16_t renditions; /* mask 1 video, 2 audio: what the answer accepted */
+    uint16_t pad[2];
     char ufrag[STREAM_UFRAG_LEN + 8];
     char pwd[STREAM_PWD_LEN + 8];
     char reason[STREAM_REASON_MAX];
@@ -245,7 +246,7 @@ struct msg_transcode_bind {
     uint64_t next_discontinuity; /* sequence number of the first segment */
     uint64_t max_bitrate_bps;
     uint32_t continues; /* 1: successor: first segment carries a discontinuity */
-    uint32_t renditions; /* mask 1 video, 2 audio: what the offer has */
+    uint32_t renditions; /* mask 1 video, 2 audio, from msg_answer */
     char stream[STREAM_NAME_MAX + 8];
 };
 
