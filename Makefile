@@ -16,9 +16,6 @@ CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -I. -I$(BUILD)/gen $(WARNINGS) $(HARDENI
 LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(EXTRA)
 
 pkg = $(shell pkg-config --libs $(1) 2>/dev/null)
-# Headers of other projects are not ours to warn about.
-system = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
-CFLAGS += $(call system,nice glib-2.0)
 
 # folder -> archive; a folder's main.c is its program's, everything else goes into the archive
 FOLDERS := lib/base lib/proto gateway/rtc gateway/supervisor gateway/edge gateway/ingest gateway/ctl \

@@ -1,0 +1,317 @@
+#include "gateway/supervisor/conf.h"
+
+#include "lib/base/addr.h"
+#include "lib/base/log.h"
+#include "lib/proto/part.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One whole-number key: where it goes, its default, and its range. */
+struct number_key {
+    const char *section; /* NULL: top level */
+    const char *name;
+    size_t offset; /* of a uint32_t in struct conf */
+    uint32_t fallback;
+    uint32_t min;
+    uint32_t max;
+};
+
+#define NUMBER(section, name, fallback, min, max)                                                  \
+    {                                                                                              \
+        section, #name, offsetof(struct conf, name), fallback, min, max                            \
+    }
+
+static const struct number_key numbers[] = {
+    NUMBER(NULL, uid_base, 64000, 1000, 65000),
+    NUMBER("web", web_processes, 1, 1, 4),
+    NUMBER("web", connections, 4096, 16, 65536),
+    NUMBER("web", per_address_connections, 64, 1, 65536),
+    NUMBER("web", per_address_waiters, 32, 1, 65536),
+    NUMBER("ingest", warm_ingest, 2, 1, 32),
+    NUMBER("ingest", jitter_deadline_ms, 300, 20, 2000),
+    NUMBER("ingest", coalesce_ms, 5, 0, 50),
+    NUMBER("ingest", start_bitrate_kbps, 2500, 100, 100000),
+    NUMBER("ingest", max_bitrate_kbps, 8000, 100, 100000),
+    NUMBER("ingest", max_width, 1920, 64, 8192),
+    NUMBER("ingest", max_height, 1920, 64, 8192),
+    NUMBER("ingest", receive_buffer_bytes, 4194304, 65536, 67108864),
+    NUMBER("transcode", warm_transcode, 1, 1, 32),
+    NUMBER("transcode", part_ms, 200, 100, 1000),
+    NUMBER("transcode", segment_ms, 2000, 1000, 10000),
+    NUMBER("transcode", window, 10, 6, PART_WINDOW_MAX - 4),
+    NUMBER("transcode", audio_bitrate_kbps, 128, 32, 320),
+    NUMBER("transcode", video_bitrate_kbps, 2500, 100, 50000),
+    NUMBER("limits", max_streams, 64, 1, STREAM_MAX),
+    NUMBER("limits", max_pending, 64, 1, 1024),
+    NUMBER("limits", rejoin_window_s, 10, 0, 300),
+    NUMBER("limits", ended_linger_s, 60, 1, 3600),
+};
+#define NUMBER_COUNT (sizeof(numbers) / sizeof(numbers[0]))
+
+static uint32_t *number_at(struct conf *conf, const struct number_key *key)
+{
+    return (uint32_t *)(void *)((char *)conf + key->offset);
+}
+
+void conf_init(struct conf *conf)
+{
+    memset(conf, 0, sizeof(*conf));
+    snprintf(conf->listen, sizeof(conf->listen), "127.0.0.1");
+    conf->port = 8080;
+    snprintf(conf->state, sizeof(conf->state), "state");
+    snprintf(conf->cors_origins, sizeof(conf->cors_origins), "*");
+    conf->log_level = LOG_INFO;
+    for (size_t i = 0; i < NUMBER_COUNT; i++)
+        *number_at(conf, &numbers[i]) = numbers[i].fallback;
+}
+
+static const struct number_key *number_find(const char *name)
+{
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        if (strcmp(numbers[i].name, name) == 0)
+            return &numbers[i];
+    }
+    return NULL;
+}
+
+static int check_number(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const struct number_key *key = number_find(cfg_opt_name(opt));
+    long value = cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
+    if (key && value >= (long)key->min && value <= (long)key->max)
+        return 0;
+    cfg_error(cfg, "%s = %ld is out of range: %u to %u", cfg_opt_name(opt), value,
+              key ? key->min : 0, key ? key->max : 0);
+    return -1;
+}
+
+static int check_port(cfg_t *cfg, cfg_opt_t *opt)
+{
+    long value = cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
+    if (value >= 0 && value <= 65535)
+        return 0;
+    cfg_error(cfg, "%s = %ld is no port number", cfg_opt_name(opt), value);
+    return -1;
+}
+
+static int check_address(cfg_t *cfg, cfg_opt_t *opt)
+{
+    struct addr parsed;
+    const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    if (addr_parse(slice_of(value), &parsed) == 0)
+        return 0;
+    cfg_error(cfg, "%s = \"%s\" is no address literal (such as 127.0.0.1 or ::1)",
+              cfg_opt_name(opt), value);
+    return -1;
+}
+
+static int check_log_level(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    for (enum log_level level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+        if (strcmp(value, log_level_name(level)) == 0)
+            return 0;
+    }
+    cfg_error(cfg, "log_level = \"%s\" is none of debug, info, warn, error", value);
+    return -1;
+}
+
+static int check_sandbox(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    if (strcmp(value, "required") == 0 || strcmp(value, "best-effort") == 0)
+        return 0;
+    cfg_error(cfg, "sandbox = \"%s\" is neither required nor best-effort", value);
+    return -1;
+}
+
+/* Copies a text key; 0 or -1 after an error naming the limit. */
+static int take_text(cfg_t *cfg, const char *name, char *to, size_t cap)
+{
+    const char *value = cfg_getstr(cfg, name);
+    if (!value)
+        return 0;
+    if (text_copy(to, cap, slice_of(value)) == 0)
+        return 0;
+    cfg_error(cfg, "%s is longer than %zu characters", name, cap - 1);
+    return -1;
+}
+
+/* Joins a list with blanks; the same errors. */
+static int take_list(cfg_t *cfg, const char *name, char *to, size_t cap)
+{
+    size_t len = 0;
+    to[0] = '\0';
+    for (unsigned i = 0; i < cfg_size(cfg, name); i++) {
+        int n = snprintf(to + len, cap - len, "%s%s", i ? " " : "", cfg_getnstr(cfg, name, i));
+        if (n < 0 || (size_t)n >= cap - len) {
+            cfg_error(cfg, "%s: the list is longer than %zu characters", name, cap - 1);
+            return -1;
+        }
+        len += (size_t)n;
+    }
+    return 0;
+}
+
+static int take_addresses(cfg_t *cfg, struct conf *conf)
+{
+    unsigned count = cfg_size(cfg, "media_address");
+    if (count > STREAM_ADDRESSES_MAX) {
+        cfg_error(cfg, "media_address: at most %d addresses", STREAM_ADDRESSES_MAX);
+        return -1;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        int rc = text_copy(conf->media_address[i], sizeof(conf->media_address[i]),
+                           slice_of(cfg_getnstr(cfg, "media_address", i)));
+        if (rc)
+            return -1;
+    }
+    conf->media_address_count = count;
+    return 0;
+}
+
+static int take_all(cfg_t *cfg, struct conf *conf)
+{
+    if (take_text(cfg, "listen", conf->listen, sizeof(conf->listen)) ||
+        take_text(cfg, "state", conf->state, sizeof(conf->state)) ||
+        take_text(cfg, "tls_certificate", conf->tls_certificate, sizeof(conf->tls_certificate)) ||
+        take_text(cfg, "tls_key", conf->tls_key, sizeof(conf->tls_key)) ||
+        take_list(cfg, "page_host", conf->page_host, sizeof(conf->page_host)) ||
+        take_list(cfg, "cors_origins", conf->cors_origins, sizeof(conf->cors_origins)) ||
+        take_addresses(cfg, conf))
+        return -1;
+    conf->port = (uint16_t)cfg_getint(cfg, "port");
+    conf->media_port = (uint16_t)cfg_getint(cfg, "media_port");
+    conf->sandbox_required = strcmp(cfg_getstr(cfg, "sandbox"), "required") == 0;
+    for (enum log_level level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+        if (strcmp(cfg_getstr(cfg, "log_level"), log_level_name(level)) == 0)
+            conf->log_level = level;
+    }
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        cfg_t *section = numbers[i].section ? cfg_getsec(cfg, numbers[i].section) : cfg;
+        *number_at(conf, &numbers[i]) = (uint32_t)cfg_getint(section, numbers[i].name);
+    }
+    return 0;
+}
+
+static void print_error(cfg_t *cfg, const char *format, va_list args)
+{
+    fprintf(stderr, "%s:%d: ", cfg && cfg->filename ? cfg->filename : "configuration",
+            cfg ? cfg->line : 0);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+#define SECTION_KEYS_MAX (NUMBER_COUNT + 1)
+
+/* libconfuse keeps pointers to these tables while the cfg lives. */
+static void section_keys(cfg_opt_t *keys, const char *section)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        if (!numbers[i].section || strcmp(numbers[i].section, section) != 0)
+            continue;
+        cfg_opt_t key = CFG_INT(NULL, 0, CFGF_NONE);
+        key.name = numbers[i].name;
+        key.def.number = numbers[i].fallback;
+        keys[count++] = key;
+    }
+    keys[count] = (cfg_opt_t)CFG_END();
+}
+
+static void set_checks(cfg_t *cfg)
+{
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        char path[80];
+        snprintf(path, sizeof(path), "%s%s%s", numbers[i].section ? numbers[i].section : "",
+                 numbers[i].section ? "|" : "", numbers[i].name);
+        cfg_set_validate_func(cfg, path, check_number);
+    }
+    cfg_set_validate_func(cfg, "port", check_port);
+    cfg_set_validate_func(cfg, "media_port", check_port);
+    cfg_set_validate_func(cfg, "listen", check_address);
+    cfg_set_validate_func(cfg, "media_address", check_address);
+    cfg_set_validate_func(cfg, "log_level", check_log_level);
+    cfg_set_validate_func(cfg, "sandbox", check_sandbox);
+}
+
+int conf_load(struct conf *conf, const char *path)
+{
+    cfg_opt_t web[SECTION_KEYS_MAX], ingest[SECTION_KEYS_MAX];
+    cfg_opt_t transcode[SECTION_KEYS_MAX], limits[SECTION_KEYS_MAX];
+    section_keys(web, "web");
+    section_keys(ingest, "ingest");
+    section_keys(transcode, "transcode");
+    section_keys(limits, "limits");
+    /* libconfuse wants the defaults of lists writable. */
+    char no_hosts[] = "{}", no_addresses[] = "{}", any_origin[] = "{\"*\"}";
+    cfg_opt_t top[] = {
+        CFG_STR("listen", conf->listen, CFGF_NONE),
+        CFG_INT("port", conf->port, CFGF_NONE),
+        CFG_STR("state", conf->state, CFGF_NONE),
+        CFG_STR("tls_certificate", NULL, CFGF_NONE),
+        CFG_STR("tls_key", NULL, CFGF_NONE),
+        CFG_STR_LIST("page_host", no_hosts, CFGF_NONE),
+        CFG_STR_LIST("cors_origins", any_origin, CFGF_NONE),
+        CFG_INT("media_port", conf->media_port, CFGF_NONE),
+        CFG_STR_LIST("media_address", no_addresses, CFGF_NONE),
+        CFG_INT("uid_base", conf->uid_base, CFGF_NONE),
+        CFG_STR("sandbox", "best-effort", CFGF_NONE),
+        CFG_STR("log_level", "info", CFGF_NONE),
+        CFG_SEC("web", web, CFGF_NONE),
+        CFG_SEC("ingest", ingest, CFGF_NONE),
+        CFG_SEC("transcode", transcode, CFGF_NONE),
+        CFG_SEC("limits", limits, CFGF_NONE),
+        CFG_END(),
+    };
+    struct conf loaded = *conf;
+    int rc = 0;
+    cfg_t *cfg = cfg_init(top, CFGF_NONE);
+    if (!cfg)
+        return -ENOMEM;
+    cfg_set_error_function(cfg, print_error);
+    set_checks(cfg);
+    int parsed = cfg_parse(cfg, path);
+    if (parsed == CFG_FILE_ERROR) {
+        rc = errno ? -errno : -ENOENT;
+        fprintf(stderr, "sluiced: %s: %s\n", path, strerror(-rc));
+    } else if (parsed != CFG_SUCCESS || take_all(cfg, &loaded) != 0) {
+        rc = -EINVAL;
+    }
+    cfg_free(cfg);
+    if (rc == 0)
+        *conf = loaded;
+    return rc;
+}
+
+int conf_check(const struct conf *conf)
+{
+    struct addr listen;
+    bool tls = conf->tls_certificate[0] != '\0';
+    if (tls != (conf->tls_key[0] != '\0')) {
+        fprintf(stderr, "sluiced: tls_certificate and tls_key belong together: set both or neither "
+                        "in the configuration\n");
+        return -EINVAL;
+    }
+    if (addr_parse(slice_of(conf->listen), &listen) != 0) {
+        fprintf(stderr, "sluiced: listen = \"%s\" is no address literal\n", conf->listen);
+        return -EINVAL;
+    }
+    if (!tls && !addr_is_loopback(&listen)) {
+        fprintf(stderr,
+                "sluiced: plain HTTP is served on loopback only, because bearer tokens travel in "
+                "it: set tls_certificate and tls_key, or listen = \"127.0.0.1\" (is \"%s\")\n",
+                conf->listen);
+        return -EINVAL;
+    }
+    if (conf->segment_ms < 4 * conf->part_ms) {
+        fprintf(stderr, "sluiced: segment_ms = %u must be at least four parts (part_ms = %u)\n",
+                conf->segment_ms, conf->part_ms);
+        return -EINVAL;
+    }
+    return 0;
+}
