@@ -16,6 +16,8 @@ enum sandbox_check {
     SANDBOX_ALWAYS,
     SANDBOX_ARG_EQ,     /* argument `arg` equals `value` */
     SANDBOX_ARG_MASKED, /* (argument `arg` & `mask`) equals `value` */
+    SANDBOX_ARG_EQ_AND, /* as SANDBOX_ARG_EQ, but only if the next rule, which is for the same call and
+                         * another argument, holds as well */
     SANDBOX_ERRNO,      /* the call fails with errno `value` instead of ending the process */
 };
 
