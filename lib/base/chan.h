@@ -19,7 +19,8 @@
 #define CHAN_BODY_MAX 1024u
 #define CHAN_BLOB_MAX 65536u
 #define CHAN_MESSAGE_MAX (sizeof(struct chan_head) + CHAN_BODY_MAX + CHAN_BLOB_MAX)
-#define CHAN_FDS_MAX 8u
+#define CHAN_FDS_MAX 32u
+#define CHAN_FDS_ANY SIZE_MAX /* a rule's fd_count: any number up to CHAN_FDS_MAX */
 #define CHAN_QUEUE_MESSAGES 1024u
 #define CHAN_QUEUE_BYTES (4u << 20)
 #define CHAN_CONTROL_FD 3 /* where a role finds its channel to the supervisor */
@@ -49,8 +50,8 @@ struct chan_message {
 typedef int (*chan_handler_fn)(void *ctx, const struct chan_message *message);
 
 /* One row of an endpoint's permission table; rows are searched in order. The body must be exactly
- * body_len, the blob at most blob_max, the descriptors exactly fd_count. phases is a mask of
- * 1 << phase. */
+ * body_len, the blob at most blob_max, the descriptors exactly fd_count (or any number up to
+ * CHAN_FDS_MAX with CHAN_FDS_ANY). phases is a mask of 1 << phase. */
 struct chan_rule {
     uint16_t type;
     uint32_t phases;

@@ -38,8 +38,9 @@ struct frame {
 _Static_assert(sizeof(struct frame) == 64, "ring record layout");
 
 /* Checks a copied record: 0 and the copied, valid head; *out_payload points into record.
- * -EBADMSG for a short record, unknown track or codec, codec of the other track's kind, a length
- * that is not the record's, or a time outside +-2^60. */
+ * -EBADMSG for a short record, unknown track, codec or flag, codec of the other track's kind, an empty
+ * payload or a length that is not the record's, a dimension above FRAME_DIMENSION_MAX, or a time
+ * outside +-2^60. */
 int frame_parse(const void *record, size_t len, struct frame *out, const uint8_t **out_payload);
 
 #endif

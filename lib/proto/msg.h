@@ -256,7 +256,8 @@ struct msg_segment_opened {
     uint64_t discontinuity_sequence;
 };
 
-/* What a message of this type looks like, for rule tables: chan_rule fields of the same names. */
+/* What a message of this type looks like, for rule tables: chan_rule fields of the same names.
+ * MSG_SETTINGS: body_len is 0 because each role has its own, fd_count is CHAN_FDS_ANY. */
 struct msg_shape {
     const char *name;
     size_t body_len;

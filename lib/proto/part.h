@@ -97,7 +97,11 @@ struct part_end {
 };
 _Static_assert(sizeof(struct part_end) == 8, "message layout");
 
-/* Field checks that need no history. 0 or -EBADMSG. */
+#define PART_DURATION_MAX_US 60000000u /* of one part */
+#define PART_MSN_MAX (UINT64_C(1) << 53) /* media sequence numbers stay exact in a browser */
+
+/* Field checks that need no history: ranges, flags, text that may go into a playlist as it is, a part
+ * inside its memfd of capacity bytes. 0 or -EBADMSG. */
 int part_check_hello(const struct part_hello *m);
 int part_check_init(const struct part_init *m, size_t blob_len);
 int part_check_segment(const struct part_segment *m);
