@@ -1,0 +1,66 @@
+/* Chooses codecs from a parsed offer and writes the answer of an ICE-lite, DTLS-passive,
+ * receive-only publisher endpoint (RFC 9429 5.3.1, RFC 9725; protocols.md 1.7 and 3.3).
+ *
+ * H.264 (packetization-mode 1 before 0) is taken before VP8, Opus for audio, RTX when its apt fits.
+ * All or nothing: one section that we cannot take refuses the offer (WHIP-92), except
+ * m=application, which is answered with port 0. Simulcast lines are left out (WHIP-95). */
+#ifndef SLUICE_RTC_ANSWER_H
+#define SLUICE_RTC_ANSWER_H
+
+#include "gateway/rtc/sdp.h"
+#include "lib/base/addr.h"
+#include "lib/proto/stream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ANSWER_SSRCS_MAX 8u
+#define ANSWER_UFRAG_MAX 256u /* characters of a peer's ufrag, RFC 8839 5.4 */
+#define ANSWER_SPROP_MAX 512u
+
+/* What our side brings. The strings and addresses are borrowed for the call. */
+struct answer_local {
+    const char *ufrag;              /* STREAM_UFRAG_LEN characters of [A-Za-z0-9] */
+    const char *pwd;                /* STREAM_PWD_LEN */
+    struct fingerprint fingerprint; /* SHA-256 of our certificate */
+    const struct addr *addresses;   /* host candidates with their ports; IPv4 is written first */
+    size_t address_count;           /* 1 to STREAM_ADDRESSES_MAX */
+    uint64_t session_id;            /* for the o= line, below 2^63 */
+    uint32_t start_bitrate_kbps;    /* x-google-start-bitrate in the video fmtp; 0 leaves it out */
+};
+
+/* What was agreed for one track. codec CODEC_NONE: the offer has no such track. */
+struct answer_track {
+    enum codec codec;
+    uint8_t pt;
+    uint8_t rtx_pt;             /* 0: no RTX agreed */
+    uint8_t mid_ext_id;         /* 0: none agreed */
+    uint8_t packetization_mode; /* H.264 */
+    uint32_t clock_rate;
+    uint32_t feedback; /* enum sdp_feedback bits that the answer carries */
+    char mid[SDP_MID_MAX + 1];
+    size_t ssrc_count; /* media SSRCs that the offer announced; 0 with simulcast and some peers */
+    uint32_t ssrcs[ANSWER_SSRCS_MAX];
+    uint32_t rtx_ssrcs[ANSWER_SSRCS_MAX]; /* FID partner of ssrcs[i], 0: none announced */
+    char sprop[ANSWER_SPROP_MAX]; /* H.264 sprop-parameter-sets as offered, or empty (COD-06) */
+};
+
+struct answer {
+    struct answer_track tracks[TRACK_COUNT];
+    bool rtcp_rsize; /* reduced-size RTCP agreed in every section (RFC 5506) */
+    char peer_ufrag[ANSWER_UFRAG_MAX + 1]; /* for ice_answer */
+    size_t fingerprint_count;
+    struct fingerprint fingerprints[SDP_FINGERPRINTS_MAX]; /* for dtls_new; strong ones only */
+    size_t text_len;
+    char text[STREAM_ANSWER_MAX]; /* not NUL-terminated */
+};
+
+/* Makes the answer. 0; -EBADMSG when the offer lacks what every offer must have (WHIP-20), -ENOTSUP
+ * when it asks for what we do not do (WHIP-26), -EMSGSIZE when the answer would exceed
+ * STREAM_ANSWER_MAX; sdp_http_status maps them. On failure *out has undefined content and
+ * *out_reason is one sentence for the publisher that lives for ever. */
+int answer_make(const struct sdp *offer, const struct answer_local *local, struct answer *out,
+                const char **out_reason);
+
+#endif

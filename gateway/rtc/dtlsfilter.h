@@ -1,0 +1,33 @@
+/* Decides which records of a DTLS datagram may reach OpenSSL (threats.md U4, U6, U9).
+ *
+ * DTLS 1.2 record, all integers big-endian:
+ *   type 1 | version 2 | epoch 2 | sequence 6 | length 2 | fragment
+ * handshake message inside an epoch 0 fragment:
+ *   type 1 | length 3 | msg_seq 2 | fragment_offset 3 | fragment_length 3 | body
+ *
+ * A client's plaintext flight is known in advance: ClientHello 0, Certificate 1, ClientKeyExchange
+ * 2, CertificateVerify 3, ChangeCipherSpec. Nothing else of epoch 0 passes, no alert above all. */
+#ifndef SLUICE_RTC_DTLSFILTER_H
+#define SLUICE_RTC_DTLSFILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DTLSFILTER_MESSAGE_MAX 4096u /* claimed length of a handshake message */
+#define DTLSFILTER_EARLY_MAX 16u     /* encrypted records let through before keys, per handshake */
+#define DTLSFILTER_DATAGRAM_MAX 1500u
+
+/* State of one handshake; all zero at the start and after a restart. */
+struct dtlsfilter {
+    bool keyed;       /* set by the caller after the handshake: then only epoch 1 passes */
+    bool hello_seen;  /* a ClientHello passed: before that nothing else does */
+    unsigned early;   /* encrypted records passed so far */
+    uint64_t dropped; /* records */
+};
+
+/* Copies the records that may pass to out (room for DTLSFILTER_DATAGRAM_MAX) and returns their
+ * length, 0 when none. Datagrams over DTLSFILTER_DATAGRAM_MAX are dropped. */
+size_t dtlsfilter_pass(struct dtlsfilter *filter, const uint8_t *data, size_t len, uint8_t *out);
+
+#endif
