@@ -66,6 +66,13 @@ struct chan_rule {
  * The channel is already out of the loop; the callee may call chan_free. */
 typedef void (*chan_closed_fn)(void *ctx, int reason);
 
+/* Finds the rule for one packet of len bytes that came with fd_count descriptors; packet is aligned for
+ * any struct. 0 and the rule and the message (without descriptors), both pointing into packet;
+ * -EBADMSG when the packet contradicts itself, -EPROTO when no rule allows it in this phase. */
+int chan_match(const struct chan_rule *rules, size_t rule_count, unsigned phase, const void *packet,
+               size_t len, size_t fd_count, const struct chan_rule **out_rule,
+               struct chan_message *out_message);
+
 struct chan;
 
 /* Takes over fd (closed by chan_free, or here on failure) and watches it. rules must outlive the
@@ -78,7 +85,9 @@ void chan_free(struct chan *chan); /* NULL allowed; drops what is queued; allowe
 void chan_set_phase(struct chan *chan, unsigned phase);
 unsigned chan_phase(const struct chan *chan);
 
-/* Sends one message. Descriptors are duplicated if they must be queued and stay the caller's.
+/* Sends one message. Descriptors are duplicated if they must be queued and stay the caller's. Without
+ * descriptors the packet goes out by sendto(2) without an address, so that a role that passes none
+ * needs no sendmsg in its sandbox (sendmsg could name any destination).
  * 0, -ENOSPC when the queue is full, -EMSGSIZE, -EPIPE when the channel has ended. */
 int chan_send(struct chan *chan, uint16_t type, const void *body, size_t body_len, const void *blob,
               size_t blob_len, const int *fds, size_t fd_count);
@@ -88,7 +97,8 @@ int chan_send(struct chan *chan, uint16_t type, const void *body, size_t body_le
 void chan_flush(struct chan *chan, int timeout_ms);
 
 /* Receives exactly one message, blocking, before the loop runs (a role's settings). Same checks. The
- * handler of the matching rule is called. 0 or a negative errno. */
+ * handler of the matching rule is called. 0 or a negative errno: the handler's, -ETIMEDOUT, -EPIPE
+ * when the peer is gone, -EBADMSG or -EPROTO; `closed` is not called, the caller frees the channel. */
 int chan_receive_one(struct chan *chan, int timeout_ms);
 
 /* A connected pair, non-blocking and close-on-exec. 0 or a negative errno. */
