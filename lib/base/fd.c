@@ -24,6 +24,8 @@ int fd_nonblock(int fd)
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0)
         return -errno;
+    if (flags & O_NONBLOCK)
+        return 0;
     if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     return 0;

@@ -27,7 +27,8 @@ size_t ring_size_for(uint64_t bitrate_bps); /* max(4 MiB, 5 s of the rate), roun
 struct ring_writer;
 
 /* Maps fd (not yet sealed against writing), initialises it, locks and DONTDUMPs the memory; locking
- * is best effort, *out_locked says whether it worked. fd stays the caller's and may be closed. */
+ * is best effort, *out_locked (may be NULL) says whether it worked. fd stays the caller's and may be
+ * closed. */
 int ring_writer_new(int fd, struct ring_writer **out, int *out_locked);
 /* Wipes all slots and unmaps. NULL allowed. */
 void ring_writer_free(struct ring_writer *w);
@@ -53,7 +54,8 @@ struct ring_reader;
 int ring_reader_new(int fd, int from_start, struct ring_reader **out);
 void ring_reader_free(struct ring_reader *r);
 /* Copies the next record into buffer. An enum ring_result, or -EBADMSG when the ring's contents are
- * not sane, -EMSGSIZE when the record is longer than cap (it is skipped). */
+ * not sane (reading goes on at the newest), -EMSGSIZE when the record is longer than cap (it is
+ * skipped). *out_len is set with RING_RECORD only; buffer may be scribbled on in any case. */
 int ring_read(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len);
 
 #endif
