@@ -15,14 +15,14 @@
 
 /* The configuration as plain values; units in the names. Filled by conf_init and conf_load. */
 struct conf {
-    char listen[64];           /* address literal for HTTP(S) */
+    char listen[64]; /* address literal for HTTP(S) */
     uint16_t port;
-    char state[CONF_PATH_MAX]; /* state folder */
+    char state[CONF_PATH_MAX];           /* state folder */
     char tls_certificate[CONF_PATH_MAX]; /* PEM files; both or neither */
     char tls_key[CONF_PATH_MAX];
-    char page_host[256];       /* blank-separated */
+    char page_host[256]; /* blank-separated */
     char cors_origins[CONF_LIST_MAX];
-    uint16_t media_port;       /* 0: the same number as port */
+    uint16_t media_port;        /* 0: the same number as port */
     size_t media_address_count; /* 0: every local address */
     char media_address[STREAM_ADDRESSES_MAX][64];
     uint32_t uid_base;

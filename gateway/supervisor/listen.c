@@ -133,12 +133,17 @@ static int open_media(struct listeners *l, size_t i, const struct conf *conf, ui
     return 0;
 }
 
-int listeners_open(struct listeners *l, const struct conf *conf, uid_t edge_uid)
+void listeners_init(struct listeners *l)
 {
     memset(l, 0, sizeof(*l));
     l->http_fd = -1;
     for (size_t i = 0; i < STREAM_ADDRESSES_MAX; i++)
         l->udp[i] = l->tcp[i] = -1;
+}
+
+int listeners_open(struct listeners *l, const struct conf *conf, uid_t edge_uid)
+{
+    listeners_init(l);
     int rc = addr_parse(slice_of(conf->listen), &l->http);
     if (rc)
         return rc;
@@ -154,10 +159,11 @@ int listeners_open(struct listeners *l, const struct conf *conf, uid_t edge_uid)
     for (size_t i = 0; i < l->media_count && rc == 0; i++)
         rc = open_media(l, i, conf, edge_uid);
     if (rc == 0 && l->receive_buffer < (int)conf->receive_buffer_bytes)
-        fprintf(stderr,
-                "sluiced: warning: UDP receive buffer is %d bytes, not %u: a burst of one key frame "
-                "may be lost on a busy machine; run as root or set net.core.rmem_max=%u\n",
-                l->receive_buffer, conf->receive_buffer_bytes, conf->receive_buffer_bytes);
+        fprintf(
+            stderr,
+            "sluiced: warning: UDP receive buffer is %d bytes, not %u: a burst of one key frame "
+            "may be lost on a busy machine; run as root or set net.core.rmem_max=%u\n",
+            l->receive_buffer, conf->receive_buffer_bytes, conf->receive_buffer_bytes);
     return rc;
 }
 

@@ -1,5 +1,5 @@
-/* The listening sockets: HTTP, and the media ports on explicit local addresses (findings/ingest.md 1:
- * never a wildcard). The supervisor keeps them, so that restarted roles get them back. */
+/* The listening sockets: HTTP, and the media ports on explicit local addresses (findings/ingest.md
+ * 1: never a wildcard). The supervisor keeps them, so that restarted roles get them back. */
 #ifndef SLUICE_SUPERVISOR_LISTEN_H
 #define SLUICE_SUPERVISOR_LISTEN_H
 
@@ -19,6 +19,8 @@ struct listeners {
     int tcp[STREAM_ADDRESSES_MAX];
     int receive_buffer; /* bytes that the kernel granted */
 };
+
+void listeners_init(struct listeners *l); /* nothing is open */
 
 /* Opens all of them; the media sockets are given to edge_uid, because SO_REUSEPORT joins by uid
  * (0: keep). Prints a sentence on failure, and a warning when the receive buffer is smaller than

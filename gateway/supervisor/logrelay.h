@@ -1,4 +1,5 @@
-/* The roles' log pipes: lines are cut, escaped, limited in rate, dated, and written to standard error.
+/* The roles' log pipes: lines are cut, escaped, limited in rate, dated, and written to standard
+ * error.
  *
  * What a role writes is hostile: control bytes become `\xNN`, lines over LOG_LINE_MAX are cut, and
  * above LOGRELAY_LINES_PER_SECOND lines of one pipe are counted instead of written. */

@@ -121,16 +121,20 @@ int statedir_open(struct statedir *state, const char *path, uid_t auth_uid)
         return complain(path, NULL, "cannot make or open it", state->dir_fd);
     int rc = take_lock(state);
     if (rc == -EBUSY) {
-        fprintf(stderr, "sluiced: state folder %s is in use by another running gateway: stop it or "
-                        "choose another folder (--state)\n", path);
+        fprintf(stderr,
+                "sluiced: state folder %s is in use by another running gateway: stop it or "
+                "choose another folder (--state)\n",
+                path);
         return rc;
     }
     if (rc)
         return complain(path, "lock", "cannot lock", rc);
     rc = open_pepper(state);
     if (rc == -EPERM) {
-        fprintf(stderr, "sluiced: %s/" PEPPER_NAME " must belong to the user that starts the "
-                        "gateway and have mode 0400 (chmod 0400)\n", path);
+        fprintf(stderr,
+                "sluiced: %s/" PEPPER_NAME " must belong to the user that starts the "
+                "gateway and have mode 0400 (chmod 0400)\n",
+                path);
         return rc;
     }
     if (rc)

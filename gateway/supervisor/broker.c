@@ -1,0 +1,309 @@
+#include "gateway/supervisor/broker.h"
+
+#include "gateway/supervisor/control_rows.h"
+#include "gateway/supervisor/supervisor.h"
+#include "lib/proto/msg.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define WARM (1U << PHASE_WARM)
+#define BOUND (1U << PHASE_BOUND)
+#define ENDING (1U << PHASE_ENDING)
+#define STARTING (1U << PHASE_STARTING)
+
+/* The body and its sizes are checked by chan; text fields are checked here. */
+#define TEXT_OK(field) text_is_terminated(field, sizeof(field))
+
+static int on_ready(void *ctx, const struct chan_message *m)
+{
+    struct process *p = ctx;
+    int rc = process_on_ready(p, m->body);
+    if (rc)
+        return rc;
+    switch (p->kind) {
+    case PROCESS_EDGE:
+        publication_tell_edge(p->sup);
+        break;
+    case PROCESS_AUTH:
+        publication_tell_auth(p->sup);
+        break;
+    case PROCESS_WEB:
+        playback_tell_web(p->sup, p);
+        break;
+    case PROCESS_INGEST:
+        publication_on_worker(p->sup);
+        break;
+    case PROCESS_TRANSCODE:
+        playback_on_worker(p->sup);
+        break;
+    case PROCESS_KIND_COUNT:
+        break;
+    }
+    if (supervisor_is_ready(p->sup) && !p->sup->announced) {
+        p->sup->announced = true;
+        log_event(LOG_INFO, "ready", "port=%u", p->sup->conf.port);
+    }
+    return 0;
+}
+
+static int on_pong(void *ctx, const struct chan_message *m)
+{
+    const struct msg_number *pong = m->body;
+    process_on_pong(ctx, pong->number);
+    return 0;
+}
+
+/* ---- web ---- */
+
+static int on_publish(void *ctx, const struct chan_message *m)
+{
+    struct process *web = ctx;
+    const struct msg_publish *publish = m->body;
+    if (!TEXT_OK(publish->stream) || !TEXT_OK(publish->token) ||
+        !stream_name_valid(slice_of(publish->stream)))
+        return -EBADMSG;
+    publication_request(web->sup, web, publish, m->blob, m->blob_len);
+    return 0;
+}
+
+static int on_session(void *ctx, const struct chan_message *m)
+{
+    struct process *web = ctx;
+    const struct msg_session *session = m->body;
+    if (!TEXT_OK(session->url_id) || !TEXT_OK(session->token) || session->op >= SESSION_OP_COUNT)
+        return -EBADMSG;
+    publication_session(web->sup, web, session);
+    return 0;
+}
+
+/* ---- auth ---- */
+
+static int on_grant(void *ctx, const struct chan_message *m)
+{
+    struct process *auth = ctx;
+    const struct msg_lease_grant *grant = m->body;
+    if (!TEXT_OK(grant->grant.token_id) || grant->grant.verdict >= GRANT_VERDICT_COUNT)
+        return -EBADMSG;
+    publication_on_grant(auth->sup, grant);
+    return 0;
+}
+
+static int on_lease_end(void *ctx, const struct chan_message *m)
+{
+    struct process *auth = ctx;
+    const struct msg_lease_end *end = m->body;
+    if (end->reason != END_REVOKED && end->reason != END_LIMIT)
+        return -EBADMSG;
+    struct publication *p = publication_by_lease(auth->sup, end->lease_id);
+    if (p)
+        publication_end(p, end->reason);
+    return 0;
+}
+
+static int on_ctl(void *ctx, const struct chan_message *m)
+{
+    struct process *auth = ctx;
+    const struct msg_ctl *ctl = m->body;
+    if (!TEXT_OK(ctl->stream) || ctl->op >= CTL_OP_COUNT)
+        return -EBADMSG;
+    control_rows_answer(auth->sup, auth, ctl);
+    return 0;
+}
+
+/* ---- edge: datagrams pass through as opaque bytes ---- */
+
+static int on_path(void *ctx, const struct chan_message *m)
+{
+    struct process *edge = ctx;
+    const struct msg_path *path = m->body;
+    struct publication *p = publication_by_session(edge->sup, path->session);
+    if (!p || p->state != PUBLICATION_LIVE)
+        return 0; /* it ended while this was on its way; the descriptor is closed by chan */
+    if (edge->sup->root)
+        (void)listen_set_receive_buffer(m->fds[0], (int)edge->sup->conf.receive_buffer_bytes);
+    (void)process_send(p->ingest, MSG_PATH, path, m->blob, m->blob_len, m->fds);
+    return 0;
+}
+
+static int on_path_bytes(void *ctx, const struct chan_message *m)
+{
+    struct process *edge = ctx;
+    const struct msg_path *path = m->body;
+    struct publication *p = publication_by_session(edge->sup, path->session);
+    if (p && p->state == PUBLICATION_LIVE)
+        (void)process_send(p->ingest, MSG_PATH_BYTES, path, m->blob, m->blob_len, NULL);
+    return 0;
+}
+
+/* ---- ingest: whatever it says is about the publication it was bound to ---- */
+
+static struct publication *publication_of(struct process *ingest, uint64_t session)
+{
+    struct publication *p = ingest->owner;
+    return p && p->session == session ? p : NULL;
+}
+
+static int on_mapped(void *ctx, const struct chan_message *m)
+{
+    const struct msg_number *session = m->body;
+    struct publication *p = publication_of(ctx, session->number);
+    if (!p || p->mapped)
+        return -EPROTO;
+    publication_on_mapped(p);
+    return 0;
+}
+
+static int on_answer(void *ctx, const struct chan_message *m)
+{
+    const struct msg_answer *answer = m->body;
+    struct publication *p = publication_of(ctx, answer->session);
+    if (!p || p->state != PUBLICATION_OFFERED)
+        return -EPROTO;
+    if (!TEXT_OK(answer->ufrag) || !TEXT_OK(answer->pwd) || !TEXT_OK(answer->reason) ||
+        answer->renditions > 3)
+        return -EBADMSG;
+    publication_on_answer(p, answer, m->blob, m->blob_len);
+    return 0;
+}
+
+static int on_ingest_state(void *ctx, const struct chan_message *m)
+{
+    const struct msg_ingest_state *state = m->body;
+    struct process *ingest = ctx;
+    struct publication *p = publication_of(ingest, state->session);
+    if (state->state >= INGEST_STATE_COUNT || state->reason >= END_REASON_COUNT)
+        return -EBADMSG;
+    if (p && p->state == PUBLICATION_LIVE)
+        publication_on_state(p, state);
+    return 0;
+}
+
+static int on_stats(void *ctx, const struct chan_message *m)
+{
+    struct process *ingest = ctx;
+    struct publication *p = ingest->owner;
+    if (p)
+        memcpy(&p->stats, m->body, sizeof(p->stats));
+    return 0;
+}
+
+static int on_path_gone(void *ctx, const struct chan_message *m)
+{
+    struct process *ingest = ctx;
+    const struct msg_path *path = m->body;
+    if (publication_of(ingest, path->session))
+        (void)process_send(process_find(ingest->sup, PROCESS_EDGE), MSG_PATH_GONE, path, NULL, 0,
+                           NULL);
+    return 0;
+}
+
+/* ---- transcode ---- */
+
+static int on_want_keyframe(void *ctx, const struct chan_message *m)
+{
+    struct process *transcode = ctx;
+    struct playback *pb = transcode->owner;
+    const struct msg_number *track = m->body;
+    struct publication *p = pb && pb->transcode == transcode
+                                ? publication_by_session(transcode->sup, pb->session)
+                                : NULL;
+    if (track->number >= TRACK_COUNT)
+        return -EBADMSG;
+    if (p && p->state == PUBLICATION_LIVE)
+        (void)process_send(p->ingest, MSG_WANT_KEYFRAME, track, NULL, 0, NULL);
+    return 0;
+}
+
+static int on_segment_opened(void *ctx, const struct chan_message *m)
+{
+    struct process *transcode = ctx;
+    if (transcode->owner)
+        playback_on_segment(transcode->owner, transcode, m->body);
+    return 0;
+}
+
+static int on_playable(void *ctx, const struct chan_message *m)
+{
+    struct process *transcode = ctx;
+    (void)m;
+    if (transcode->owner)
+        playback_on_playable(transcode->owner, transcode);
+    return 0;
+}
+
+/* type, phases, handler; sizes come from msg_shape. */
+struct row {
+    enum msg_type type;
+    uint32_t phases;
+    chan_handler_fn handle;
+};
+
+#define COMMON_ROWS                                                                                \
+    {MSG_READY, STARTING, on_ready},                                                               \
+    {                                                                                              \
+        MSG_PONG, CHAN_ANY_PHASE, on_pong                                                          \
+    }
+
+static const struct row edge_rows[] = {
+    COMMON_ROWS,
+    {MSG_PATH, WARM, on_path},
+    {MSG_PATH_BYTES, WARM, on_path_bytes},
+};
+static const struct row auth_rows[] = {
+    COMMON_ROWS,
+    {MSG_LEASE_GRANT, WARM, on_grant},
+    {MSG_LEASE_END, WARM, on_lease_end},
+    {MSG_CTL, WARM, on_ctl},
+};
+static const struct row web_rows[] = {
+    COMMON_ROWS,
+    {MSG_PUBLISH, WARM, on_publish},
+    {MSG_SESSION, WARM, on_session},
+};
+static const struct row ingest_rows[] = {
+    COMMON_ROWS,
+    {MSG_RING_MAPPED, BOUND, on_mapped},
+    {MSG_ANSWER, BOUND, on_answer},
+    {MSG_INGEST_STATE, BOUND | ENDING, on_ingest_state},
+    {MSG_STATS, BOUND | ENDING, on_stats},
+    {MSG_PATH_GONE, BOUND | ENDING, on_path_gone},
+};
+static const struct row transcode_rows[] = {
+    COMMON_ROWS,
+    {MSG_WANT_KEYFRAME, BOUND | ENDING, on_want_keyframe},
+    {MSG_SEGMENT_OPENED, BOUND | ENDING, on_segment_opened},
+    {MSG_PLAYABLE, BOUND | ENDING, on_playable},
+};
+
+#define ROWS(table)                                                                                \
+    {                                                                                              \
+        table, sizeof(table) / sizeof((table)[0])                                                  \
+    }
+
+static const struct {
+    const struct row *rows;
+    size_t count;
+} tables[PROCESS_KIND_COUNT] = {
+    [PROCESS_EDGE] = ROWS(edge_rows),
+    [PROCESS_AUTH] = ROWS(auth_rows),
+    [PROCESS_WEB] = ROWS(web_rows),
+    [PROCESS_INGEST] = ROWS(ingest_rows),
+    [PROCESS_TRANSCODE] = ROWS(transcode_rows),
+};
+
+size_t broker_rules(enum process_kind kind, struct chan_rule *out, size_t cap)
+{
+    size_t count = tables[kind].count < cap ? tables[kind].count : cap;
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row = &tables[kind].rows[i];
+        const struct msg_shape *shape = msg_shape(row->type);
+        out[i] = (struct chan_rule){.type = row->type,
+                                    .phases = row->phases,
+                                    .body_len = shape->body_len,
+                                    .blob_max = shape->blob_max,
+                                    .fd_count = shape->fd_count,
+                                    .handle = row->handle};
+    }
+    return count;
+}

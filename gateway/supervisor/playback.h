@@ -1,0 +1,59 @@
+/* A stream as viewers see it: its transcode worker, the numbering that survives workers and
+ * sessions, and the time after the publisher is gone (rejoin window, ended, forgotten). */
+#ifndef SLUICE_SUPERVISOR_PLAYBACK_H
+#define SLUICE_SUPERVISOR_PLAYBACK_H
+
+#include "lib/base/loop.h"
+#include "lib/proto/msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLAYBACK_MAX (2 * STREAM_MAX)
+#define PLAYBACK_CRASHES_MAX 10u /* in PLAYBACK_CRASHES_US: the stream ends (A3) */
+#define PLAYBACK_CRASHES_US 60000000u
+
+struct supervisor;
+struct process;
+
+/* Invariant: session is 0 when no publisher is live; then state is not STREAM_LIVE. */
+struct playback {
+    struct supervisor *sup;
+    char stream[STREAM_NAME_MAX + 8];
+    enum stream_state state;
+    enum end_reason reason;
+    uint64_t session;
+    struct process *transcode; /* bound worker, or NULL while one is awaited */
+    struct process *previous;  /* the last session's worker, until the new one is playable */
+    bool wanted;               /* a worker is to be bound as soon as one is warm */
+    bool numbered;             /* msn below is in use */
+    bool continues;            /* the next worker goes on in the same playlist */
+    uint64_t msn;              /* last opened */
+    uint64_t discontinuity;    /* of that segment */
+    uint64_t max_bitrate_bps;
+    uint32_t renditions;
+    uint32_t crashes;
+    uint64_t crashes_since_us;
+    struct loop_timer timer; /* rejoin window, then linger */
+};
+
+/* A session starts: binds a worker as soon as there is one. 0 or -ENOSPC. */
+int playback_begin(struct supervisor *sup, const char *stream, uint64_t session,
+                   uint32_t renditions, uint64_t max_bitrate_bps);
+/* The session's publisher is gone. */
+void playback_finish(struct supervisor *sup, const char *stream, uint64_t session,
+                     enum end_reason reason);
+
+void playback_on_worker(struct supervisor *sup); /* a warm transcode worker is ready */
+void playback_on_segment(struct playback *pb, struct process *from,
+                         const struct msg_segment_opened *m);
+void playback_on_playable(struct playback *pb, struct process *from);
+void playback_on_transcode_exit(struct playback *pb, struct process *p, bool expected);
+
+/* Links a (restarted) web process with every worker. */
+void playback_tell_web(struct supervisor *sup, struct process *web);
+
+struct playback *playback_by_stream(struct supervisor *sup, const char *stream);
+void playback_free_all(struct supervisor *sup);
+
+#endif

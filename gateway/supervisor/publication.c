@@ -1,0 +1,620 @@
+#include "gateway/supervisor/publication.h"
+
+#include "gateway/supervisor/supervisor.h"
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/ring.h"
+#include "lib/base/secret.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+static const char *const state_names[] = {
+    [PUBLICATION_ASKED] = "asked",     [PUBLICATION_WAITING] = "waiting",
+    [PUBLICATION_OFFERED] = "offered", [PUBLICATION_LIVE] = "live",
+    [PUBLICATION_ENDING] = "ending",
+};
+
+/* The only writer of the state. */
+static void enter(struct publication *p, enum publication_state state)
+{
+    p->state = state;
+    log_event(LOG_DEBUG, "publication", "session=%llu stream=%s state=%s",
+              (unsigned long long)p->session, p->stream, state_names[state]);
+}
+
+/* ---- finding ---- */
+
+static size_t slot_of(const struct supervisor *sup, const struct publication *p)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        if (sup->publications[i] == p)
+            return i;
+    }
+    return STREAM_MAX;
+}
+
+struct publication *publication_by_session(struct supervisor *sup, uint64_t session)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (p && p->session == session)
+            return p;
+    }
+    return NULL;
+}
+
+struct publication *publication_by_stream(struct supervisor *sup, const char *stream)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (p && p->state != PUBLICATION_ENDING && p->state != PUBLICATION_ASKED &&
+            strcmp(p->stream, stream) == 0)
+            return p;
+    }
+    return NULL;
+}
+
+struct publication *publication_by_lease(struct supervisor *sup, uint64_t lease_id)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (p && p->state > PUBLICATION_ASKED && p->state != PUBLICATION_ENDING &&
+            p->grant.lease_id == lease_id)
+            return p;
+    }
+    return NULL;
+}
+
+static struct publication *by_url(struct supervisor *sup, const char *url_id)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (p && p->state == PUBLICATION_LIVE && secret_equal(p->url_id, url_id, STREAM_URL_ID_LEN))
+            return p;
+    }
+    return NULL;
+}
+
+/* ---- leaving ---- */
+
+static void publication_free(struct publication *p)
+{
+    struct supervisor *sup = p->sup;
+    size_t slot = slot_of(sup, p);
+    int deadline_fd = p->deadline.fd;
+    if (slot < STREAM_MAX)
+        sup->publications[slot] = NULL;
+    if (p->ingest)
+        p->ingest->owner = NULL;
+    loop_timer_cancel(&sup->loop, &p->wait_timer);
+    loop_remove(&sup->loop, &p->deadline);
+    fd_close(&deadline_fd);
+    fd_close(&p->ring_fd);
+    fd_close(&p->wakeup_fd);
+    free(p->offer);
+    secret_wipe(p, sizeof(*p));
+    free(p);
+}
+
+static void answer_web(struct publication *p, uint16_t status, uint16_t retry_after_s,
+                       const char *reason, const uint8_t *sdp, size_t sdp_len)
+{
+    struct msg_publish_result m = {
+        .request = p->web_request, .status = status, .retry_after_s = retry_after_s};
+    if (!p->web)
+        return;
+    snprintf(m.reason, sizeof(m.reason), "%s", reason);
+    if (status == 201) {
+        memcpy(m.url_id, p->url_id, sizeof(m.url_id));
+        memcpy(m.etag, p->etag, sizeof(m.etag));
+    }
+    (void)process_send(p->web, MSG_PUBLISH_RESULT, &m, sdp, sdp_len, NULL);
+    p->web = NULL;
+}
+
+static void release_lease(struct publication *p)
+{
+    struct msg_lease_release m = {.lease_id = p->grant.lease_id,
+                                  .used_us = clock_now_us() - p->started_us};
+    if (p->grant.lease_id)
+        (void)process_send(process_find(p->sup, PROCESS_AUTH), MSG_LEASE_RELEASE, &m, NULL, 0,
+                           NULL);
+    p->grant.lease_id = 0;
+}
+
+/* Before LIVE: nothing of it remains (WHIP-03). */
+static void refuse(struct publication *p, uint16_t status, uint16_t retry_after_s,
+                   const char *reason)
+{
+    log_event(LOG_INFO, "refused", "stream=%s status=%u", p->stream, status);
+    answer_web(p, status, retry_after_s, reason, NULL, 0);
+    release_lease(p);
+    if (p->ingest) {
+        p->ingest->owner = NULL;
+        process_end(p->ingest);
+        process_kill(p->ingest); /* it has seen hostile bytes: never back into the pool */
+        p->ingest = NULL;
+    }
+    publication_free(p);
+}
+
+static void remember_end(struct publication *p)
+{
+    struct supervisor *sup = p->sup;
+    struct publication_end *e = &sup->ended[sup->ended_next++ % PUBLICATION_ENDED_MAX];
+    e->until_us = clock_now_us() + PUBLICATION_ENDED_US;
+    e->reason = p->reason;
+    memcpy(e->url_id, p->url_id, sizeof(e->url_id));
+}
+
+void publication_end(struct publication *p, enum end_reason reason)
+{
+    struct supervisor *sup = p->sup;
+    struct msg_end end = {.session = p->session, .reason = reason};
+    struct msg_number session = {.number = p->session};
+    if (p->state == PUBLICATION_ENDING)
+        return;
+    if (p->state != PUBLICATION_LIVE) {
+        bool ours = reason == END_REVOKED || reason == END_KICKED || reason == END_LIMIT;
+        refuse(p, ours ? 403 : 503, ours ? 0 : 1, end_reason_text(reason));
+        return;
+    }
+    p->reason = reason;
+    log_event(LOG_INFO, "end", "session=%llu stream=%s token=%s reason=%s at_us=%llu",
+              (unsigned long long)p->session, p->stream, p->grant.token_id, end_reason_name(reason),
+              (unsigned long long)clock_now_us());
+    (void)process_send(p->ingest, MSG_END, &end, NULL, 0, NULL);
+    (void)process_send(process_find(sup, PROCESS_EDGE), MSG_FORGET, &session, NULL, 0, NULL);
+    release_lease(p);
+    remember_end(p);
+    playback_finish(sup, p->stream, p->session, reason);
+    enter(p, PUBLICATION_ENDING);
+    if (p->ingest)
+        process_end(p->ingest);
+    else
+        publication_free(p);
+}
+
+void publication_end_all(struct supervisor *sup, enum end_reason reason)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        if (sup->publications[i])
+            publication_end(sup->publications[i], reason);
+    }
+}
+
+/* ---- coming ---- */
+
+static size_t count_half_open(const struct supervisor *sup, const struct addr *host)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        const struct publication *p = sup->publications[i];
+        if (p && !p->keyed && p->state != PUBLICATION_ENDING &&
+            (!host || addr_same_host(&p->peer, host)))
+            count++;
+    }
+    return count;
+}
+
+static void turn_away(struct process *web, uint64_t request, uint16_t status,
+                      uint16_t retry_after_s, const char *reason)
+{
+    struct msg_publish_result m = {
+        .request = request, .status = status, .retry_after_s = retry_after_s};
+    snprintf(m.reason, sizeof(m.reason), "%s", reason);
+    (void)process_send(web, MSG_PUBLISH_RESULT, &m, NULL, 0, NULL);
+}
+
+static void on_wait_over(void *ctx)
+{
+    struct publication *p = ctx;
+    refuse(p, 503, 2, "The gateway is too busy to start a stream now.");
+}
+
+static struct publication *publication_new(struct supervisor *sup, const struct msg_publish *m,
+                                           const uint8_t *offer, size_t offer_len)
+{
+    size_t slot = slot_of(sup, NULL);
+    struct publication *p = slot < STREAM_MAX ? calloc(1, sizeof(*p)) : NULL;
+    uint8_t *copy = p ? malloc(offer_len + 1) : NULL;
+    if (!p || !copy) {
+        free(p);
+        return NULL;
+    }
+    memcpy(copy, offer, offer_len);
+    p->sup = sup;
+    p->offer = copy;
+    p->offer_len = offer_len;
+    p->ring_fd = p->wakeup_fd = p->deadline.fd = -1;
+    p->session = ++sup->next_number;
+    p->peer = m->peer;
+    p->started_us = clock_now_us();
+    p->end_at_boottime_us = UINT64_MAX;
+    memcpy(p->stream, m->stream, sizeof(p->stream));
+    sup->publications[slot] = p;
+    return p;
+}
+
+/* The token goes to auth before anything else is done with the request (W1). */
+void publication_request(struct supervisor *sup, struct process *web, const struct msg_publish *m,
+                         const uint8_t *offer, size_t offer_len)
+{
+    struct msg_lease_ask ask = {.purpose = LEASE_PUBLISH, .peer = m->peer};
+    struct process *auth = process_find(sup, PROCESS_AUTH);
+    if (!auth || sup->stopping) {
+        turn_away(web, m->request, 503, 1, "The token service is restarting.");
+        return;
+    }
+    if (count_half_open(sup, NULL) >= sup->conf.max_pending) {
+        turn_away(web, m->request, 503, 5, "Too many streams are being set up at this moment.");
+        return;
+    }
+    if (count_half_open(sup, &m->peer) >= PUBLICATION_PER_ADDRESS) {
+        turn_away(web, m->request, 429, 5,
+                  "Too many streams are being set up from this address at this moment.");
+        return;
+    }
+    struct publication *p = publication_new(sup, m, offer, offer_len);
+    if (!p) {
+        turn_away(web, m->request, 503, 5, "The gateway carries as many streams as it may.");
+        return;
+    }
+    p->web = web;
+    p->web_request = m->request;
+    ask.request = p->session;
+    memcpy(ask.stream, m->stream, sizeof(ask.stream));
+    memcpy(ask.token, m->token, sizeof(ask.token));
+    enter(p, PUBLICATION_ASKED);
+    loop_timer_set(&sup->loop, &p->wait_timer, p->started_us + PUBLICATION_WAIT_US, on_wait_over,
+                   p);
+    int rc = process_send(auth, MSG_LEASE_ASK, &ask, NULL, 0, NULL);
+    secret_wipe(&ask, sizeof(ask));
+    if (rc)
+        refuse(p, 503, 1, "The token service is restarting.");
+}
+
+static void refuse_by_grant(struct publication *p, enum grant_verdict verdict)
+{
+    static const struct {
+        uint16_t status;
+        uint16_t retry_after_s;
+        const char *reason;
+    } answers[GRANT_VERDICT_COUNT] = {
+        [GRANT_OK] = {500, 0, ""},
+        [GRANT_UNKNOWN] = {401, 0, "The token is not valid: unknown, expired or revoked."},
+        [GRANT_WRONG_STREAM] = {403, 0, "The token does not allow this stream."},
+        [GRANT_BUSY] = {429, 5, "The token runs as many streams as it may."},
+        [GRANT_UNAVAILABLE] = {503, 2, "The token service cannot answer now."},
+    };
+    bool taken = verdict == GRANT_BUSY && publication_by_stream(p->sup, p->stream);
+    if (taken)
+        refuse(p, 409, 0, "This stream is already being published.");
+    else
+        refuse(p, answers[verdict].status, answers[verdict].retry_after_s, answers[verdict].reason);
+}
+
+static int make_ring(struct publication *p, size_t *out_size)
+{
+    uint64_t bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
+                                            : (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
+    *out_size = ring_size_for(bps);
+    int rc = ring_create(*out_size, &p->ring_fd);
+    if (rc)
+        return rc;
+    p->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return p->wakeup_fd < 0 ? -errno : 0;
+}
+
+static uint16_t least(uint16_t a, uint32_t b)
+{
+    return a != 0 && a < b ? a : (uint16_t)b;
+}
+
+/* Gives the publication to a warm worker, if there is one. */
+static void start_ingest(struct publication *p)
+{
+    struct supervisor *sup = p->sup;
+    struct msg_number session = {.number = p->session};
+    struct msg_ingest_bind bind = {
+        .session = p->session,
+        .max_bitrate_bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
+                                                    : (uint64_t)sup->conf.max_bitrate_kbps * 1000,
+        .max_width = least(p->grant.max_width, sup->conf.max_width),
+        .max_height = least(p->grant.max_height, sup->conf.max_height)};
+    size_t ring_bytes = 0;
+    p->ingest = process_take(sup, PROCESS_INGEST, p);
+    if (!p->ingest)
+        return;
+    int rc = make_ring(p, &ring_bytes);
+    if (rc) {
+        log_event(LOG_ERROR, "ring_failed", "session=%llu error=%d", (unsigned long long)p->session,
+                  -rc);
+        refuse(p, 503, 5, "The gateway is out of memory or descriptors.");
+        return;
+    }
+    int fds[2] = {p->ring_fd, p->wakeup_fd};
+    bind.ring_bytes = (uint32_t)ring_bytes;
+    memcpy(bind.stream, p->stream, sizeof(bind.stream));
+    enter(p, PUBLICATION_OFFERED);
+    rc = process_send(p->ingest, MSG_INGEST_BIND, &bind, NULL, 0, fds);
+    if (rc == 0)
+        rc = process_send(p->ingest, MSG_OFFER, &session, p->offer, p->offer_len, NULL);
+    if (rc)
+        refuse(p, 503, 1, "The worker for this stream could not be started.");
+}
+
+void publication_on_worker(struct supervisor *sup)
+{
+    struct publication *oldest = NULL;
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (p && p->state == PUBLICATION_WAITING && (!oldest || p->session < oldest->session))
+            oldest = p;
+    }
+    if (oldest)
+        start_ingest(oldest);
+}
+
+static void on_deadline(void *ctx, uint32_t events)
+{
+    struct publication *p = ctx;
+    (void)events;
+    publication_end(p, END_LIMIT);
+}
+
+/* CLOCK_BOOTTIME: time asleep counts, a changed wall clock does not (T1, T4). */
+static int arm_deadline(struct publication *p)
+{
+    uint64_t us = p->grant.remaining_us;
+    if (us == UINT64_MAX)
+        return 0;
+    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(us / CLOCK_SECOND_US),
+                                         .tv_nsec = (long)(us % CLOCK_SECOND_US) * 1000 + 1}};
+    p->end_at_boottime_us = clock_boottime_us() + us;
+    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int rc = timerfd_settime(fd, 0, &at, NULL) < 0 ? -errno : 0;
+    if (rc == 0)
+        rc = loop_add(&p->sup->loop, &p->deadline, fd, EPOLLIN, on_deadline, p);
+    if (rc)
+        fd_close(&fd);
+    return rc;
+}
+
+static void answer_ask(struct supervisor *sup, struct publication_ask *ask,
+                       const struct grant *grant)
+{
+    struct msg_session_result m = {.request = ask->web_request, .status = 200};
+    struct publication *p = by_url(sup, ask->url_id);
+    if (grant->verdict == GRANT_UNKNOWN)
+        m.status = 401;
+    else if (grant->verdict != GRANT_OK)
+        m.status = 503;
+    else if (!p || strncmp(p->grant.token_id, grant->token_id, sizeof(grant->token_id)) != 0)
+        m.status = 404; /* not yours and not there look the same (WHIP-22) */
+    else
+        publication_end(p, END_DELETED);
+    (void)process_send(ask->web, MSG_SESSION_RESULT, &m, NULL, 0, NULL);
+    memset(ask, 0, sizeof(*ask));
+}
+
+void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *m)
+{
+    struct publication *p = publication_by_session(sup, m->request);
+    for (size_t i = 0; i < PUBLICATION_ASKS_MAX; i++) {
+        if (sup->asks[i].web && sup->asks[i].request == m->request) {
+            answer_ask(sup, &sup->asks[i], &m->grant);
+            return;
+        }
+    }
+    if (!p || p->state != PUBLICATION_ASKED) {
+        struct msg_lease_release back = {.lease_id = m->grant.lease_id};
+        if (m->grant.lease_id) /* the asker has gone meanwhile */
+            (void)process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_RELEASE, &back, NULL, 0,
+                               NULL);
+        return;
+    }
+    p->grant = m->grant;
+    if (m->grant.verdict != GRANT_OK) {
+        refuse_by_grant(p, m->grant.verdict);
+        return;
+    }
+    if (publication_by_stream(sup, p->stream)) {
+        refuse(p, 409, 0, "This stream is already being published.");
+        return;
+    }
+    int rc = arm_deadline(p);
+    if (rc) {
+        refuse(p, 503, 5, "The gateway is out of descriptors.");
+        return;
+    }
+    enter(p, PUBLICATION_WAITING);
+    start_ingest(p);
+}
+
+/* ---- living ---- */
+
+static void start_playback(struct publication *p, uint32_t renditions)
+{
+    uint64_t bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
+                                            : (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
+    int rc = playback_begin(p->sup, p->stream, p->session, renditions, bps);
+    if (rc)
+        log_event(LOG_ERROR, "playback_failed", "stream=%s error=%d", p->stream, -rc);
+}
+
+void publication_on_mapped(struct publication *p)
+{
+    int rc = ring_seal(p->ring_fd);
+    if (rc) {
+        log_event(LOG_ERROR, "seal_failed", "session=%llu error=%d", (unsigned long long)p->session,
+                  -rc);
+        publication_end(p, END_BROKEN);
+        return;
+    }
+    p->mapped = true;
+}
+
+static void tell_edge(struct publication *p)
+{
+    struct msg_expect m = {.session = p->session};
+    memcpy(m.ufrag, p->ufrag, sizeof(m.ufrag));
+    memcpy(m.pwd, p->pwd, sizeof(m.pwd));
+    (void)process_send(process_find(p->sup, PROCESS_EDGE), MSG_EXPECT, &m, NULL, 0, NULL);
+    secret_wipe(&m, sizeof(m));
+}
+
+void publication_on_answer(struct publication *p, const struct msg_answer *m, const uint8_t *answer,
+                           size_t answer_len)
+{
+    uint8_t random[STREAM_URL_ID_LEN / 2];
+    if (p->state != PUBLICATION_OFFERED)
+        return;
+    if (m->status != 201 || !p->mapped) {
+        bool sane = m->status >= 400 && m->status < 600;
+        refuse(p, sane ? m->status : 500, 0, sane ? m->reason : "The worker did not answer.");
+        return;
+    }
+    loop_timer_cancel(&p->sup->loop, &p->wait_timer);
+    secret_random(random, sizeof(random));
+    text_hex(random, sizeof(random), p->url_id);
+    secret_random(random, STREAM_ETAG_LEN / 2);
+    text_hex(random, STREAM_ETAG_LEN / 2, p->etag);
+    memcpy(p->ufrag, m->ufrag, sizeof(p->ufrag));
+    memcpy(p->pwd, m->pwd, sizeof(p->pwd));
+    free(p->offer);
+    p->offer = NULL;
+    p->offer_len = 0;
+    enter(p, PUBLICATION_LIVE);
+    tell_edge(p); /* before the client can send its first check */
+    log_event(LOG_INFO, "accepted", "session=%llu stream=%s token=%s after_ms=%llu",
+              (unsigned long long)p->session, p->stream, p->grant.token_id,
+              (unsigned long long)((clock_now_us() - p->started_us) / 1000));
+    answer_web(p, 201, 0, "", answer, answer_len);
+    start_playback(p, m->renditions);
+}
+
+void publication_on_state(struct publication *p, const struct msg_ingest_state *m)
+{
+    log_event(LOG_INFO, "ingest_state", "session=%llu stream=%s state=%u reason=%s after_ms=%llu",
+              (unsigned long long)p->session, p->stream, m->state, end_reason_name(m->reason),
+              (unsigned long long)((clock_now_us() - p->started_us) / 1000));
+    if (m->state == INGEST_KEYED)
+        p->keyed = true;
+    if (m->state == INGEST_ENDED)
+        publication_end(p, m->reason);
+}
+
+void publication_on_ingest_exit(struct publication *p)
+{
+    bool over = p->state == PUBLICATION_ENDING;
+    p->ingest->owner = NULL;
+    p->ingest = NULL;
+    if (over)
+        publication_free(p);
+    else if (p->state == PUBLICATION_LIVE)
+        publication_end(p, END_CRASHED);
+    else
+        refuse(p, 503, 1, "The worker for this stream failed: try again.");
+}
+
+void publication_on_web_exit(struct supervisor *sup, const struct process *web)
+{
+    for (size_t i = 0; i < PUBLICATION_ASKS_MAX; i++) {
+        if (sup->asks[i].web == web)
+            memset(&sup->asks[i], 0, sizeof(sup->asks[i]));
+    }
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (!p || p->web != web)
+            continue;
+        p->web = NULL;
+        refuse(p, 503, 1, ""); /* its publisher never heard of it */
+    }
+}
+
+void publication_on_auth_exit(struct supervisor *sup)
+{
+    for (size_t i = 0; i < PUBLICATION_ASKS_MAX; i++) {
+        struct grant unavailable = {.verdict = GRANT_UNAVAILABLE};
+        if (sup->asks[i].web)
+            answer_ask(sup, &sup->asks[i], &unavailable);
+    }
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (p && p->state == PUBLICATION_ASKED)
+            refuse(p, 503, 1, "The token service is restarting.");
+    }
+}
+
+void publication_tell_edge(struct supervisor *sup)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        if (sup->publications[i] && sup->publications[i]->state == PUBLICATION_LIVE)
+            tell_edge(sup->publications[i]);
+    }
+}
+
+void publication_tell_auth(struct supervisor *sup)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        const struct publication *p = sup->publications[i];
+        struct msg_lease_live m = {0};
+        if (!p || p->state == PUBLICATION_ASKED || p->state == PUBLICATION_ENDING)
+            continue;
+        m.lease_id = p->grant.lease_id;
+        memcpy(m.token_id, p->grant.token_id, sizeof(m.token_id));
+        memcpy(m.stream, p->stream, sizeof(m.stream));
+        (void)process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_LIVE, &m, NULL, 0, NULL);
+    }
+}
+
+/* ---- session URLs ---- */
+
+static void session_get(struct supervisor *sup, struct process *web, const struct msg_session *m)
+{
+    struct msg_session_result result = {.request = m->request, .status = 404};
+    uint64_t now = clock_now_us();
+    if (by_url(sup, m->url_id))
+        result.status = 200;
+    for (size_t i = 0; i < PUBLICATION_ENDED_MAX && result.status == 404; i++) {
+        const struct publication_end *e = &sup->ended[i];
+        if (now < e->until_us && secret_equal(e->url_id, m->url_id, STREAM_URL_ID_LEN))
+            result.end_reason = (uint16_t)e->reason;
+    }
+    (void)process_send(web, MSG_SESSION_RESULT, &result, NULL, 0, NULL);
+}
+
+void publication_session(struct supervisor *sup, struct process *web, const struct msg_session *m)
+{
+    struct msg_session_result busy = {.request = m->request, .status = 503};
+    struct msg_lease_ask ask = {.request = ++sup->next_number, .purpose = LEASE_IDENTIFY};
+    struct publication_ask *slot = NULL;
+    if (m->op == SESSION_GET) {
+        session_get(sup, web, m);
+        return;
+    }
+    for (size_t i = 0; i < PUBLICATION_ASKS_MAX && !slot; i++) {
+        if (!sup->asks[i].web)
+            slot = &sup->asks[i];
+    }
+    memcpy(ask.token, m->token, sizeof(ask.token));
+    if (!slot ||
+        process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_ASK, &ask, NULL, 0, NULL)) {
+        (void)process_send(web, MSG_SESSION_RESULT, &busy, NULL, 0, NULL);
+        return;
+    }
+    secret_wipe(&ask.token, sizeof(ask.token));
+    slot->request = ask.request;
+    slot->web = web;
+    slot->web_request = m->request;
+    memcpy(slot->url_id, m->url_id, sizeof(slot->url_id));
+}

@@ -1,0 +1,107 @@
+/* A publisher's session in the supervisor: admission, worker, answer, deadline, end.
+ *
+ *   POST -> ASKED (auth is asked) -> WAITING (for a warm worker) -> OFFERED (worker has the offer)
+ *        -> LIVE (201 was given) -> ENDING (worker told to end, killed after 300 ms) -> gone
+ * Nothing of a refused request remains: every way out of a state before LIVE answers web, gives the
+ * lease back and frees the publication (WHIP-03). Only publication_step changes a state. */
+#ifndef SLUICE_SUPERVISOR_PUBLICATION_H
+#define SLUICE_SUPERVISOR_PUBLICATION_H
+
+#include "lib/base/loop.h"
+#include "lib/proto/msg.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PUBLICATION_WAIT_US 2000000u /* from the POST to the worker's answer (WHIP-13) */
+#define PUBLICATION_PER_ADDRESS 16u  /* sessions without keys per address (W2) */
+#define PUBLICATION_ENDED_MAX 256u   /* ended sessions whose reason can still be asked */
+#define PUBLICATION_ENDED_US 60000000u
+#define PUBLICATION_ASKS_MAX 64u /* session requests waiting for auth */
+
+struct supervisor;
+struct process;
+
+enum publication_state {
+    PUBLICATION_ASKED,
+    PUBLICATION_WAITING,
+    PUBLICATION_OFFERED,
+    PUBLICATION_LIVE,
+    PUBLICATION_ENDING,
+};
+
+/* ring_fd and wakeup_fd stay open for a restarted transcode worker. */
+struct publication {
+    struct supervisor *sup;
+    enum publication_state state;
+    bool keyed;  /* SRTP keys exist: no longer half-open */
+    bool mapped; /* the ring is sealed */
+    uint64_t session;
+    uint64_t web_request;
+    struct process *web; /* who waits for the answer; NULL when answered or gone */
+    struct process *ingest;
+    struct addr peer;
+    char stream[STREAM_NAME_MAX + 8];
+    char url_id[STREAM_URL_ID_LEN + 8];
+    char etag[STREAM_ETAG_LEN + 8];
+    struct grant grant;
+    uint8_t *offer;
+    size_t offer_len;
+    int ring_fd;
+    int wakeup_fd;
+    uint64_t started_us;
+    uint64_t end_at_boottime_us; /* UINT64_MAX: no limit */
+    struct loop_watch deadline;  /* timerfd on CLOCK_BOOTTIME */
+    struct loop_timer wait_timer;
+    enum end_reason reason;
+    char ufrag[STREAM_UFRAG_LEN + 8];
+    char pwd[STREAM_PWD_LEN + 8];
+    struct stats stats;
+};
+
+/* An ended session: GET of its URL says why. */
+struct publication_end {
+    uint64_t until_us;
+    enum end_reason reason;
+    char url_id[STREAM_URL_ID_LEN + 8];
+};
+
+/* A DELETE whose token auth is identifying. Free while web is NULL. */
+struct publication_ask {
+    uint64_t request; /* ours, to auth */
+    struct process *web;
+    uint64_t web_request;
+    char url_id[STREAM_URL_ID_LEN + 8];
+};
+
+/* web's POST; takes nothing over. */
+void publication_request(struct supervisor *sup, struct process *web, const struct msg_publish *m,
+                         const uint8_t *offer, size_t offer_len);
+/* web's GET or DELETE on a session URL. */
+void publication_session(struct supervisor *sup, struct process *web, const struct msg_session *m);
+
+void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *m);
+void publication_on_worker(struct supervisor *sup); /* a warm ingest worker is ready */
+void publication_on_mapped(struct publication *p);
+void publication_on_answer(struct publication *p, const struct msg_answer *m, const uint8_t *answer,
+                           size_t answer_len);
+void publication_on_state(struct publication *p, const struct msg_ingest_state *m);
+void publication_on_ingest_exit(struct publication *p);
+void publication_on_web_exit(struct supervisor *sup, const struct process *web);
+void publication_on_auth_exit(struct supervisor *sup); /* what waits for auth gets 503 */
+
+/* Ends a session in any state; the only way out. */
+void publication_end(struct publication *p, enum end_reason reason);
+void publication_end_all(struct supervisor *sup, enum end_reason reason);
+
+struct publication *publication_by_session(struct supervisor *sup, uint64_t session);
+struct publication *publication_by_stream(struct supervisor *sup,
+                                          const char *stream); /* not ENDING */
+struct publication *publication_by_lease(struct supervisor *sup, uint64_t lease_id);
+
+/* Tells a restarted edge or auth about all live sessions. */
+void publication_tell_edge(struct supervisor *sup);
+void publication_tell_auth(struct supervisor *sup);
+
+#endif
