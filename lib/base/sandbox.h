@@ -34,7 +34,8 @@ struct sandbox_rule {
 struct sandbox_spec {
     uid_t uid;             /* 0: keep (ordinary user); else become this uid and gid */
     bool empty_network;    /* new, empty network namespace */
-    bool empty_files;      /* new mount namespace with an empty read-only root */
+    bool empty_files;      /* new mount namespace with an empty read-only root; not together with
+                            * directory_fd, whose owner reaches it by path */
     int directory_fd;      /* with Landlock: the only files reachable are below; -1: none at all */
     uint64_t max_files;    /* RLIMIT_NOFILE */
     uint64_t max_file_bytes;   /* RLIMIT_FSIZE */
@@ -56,8 +57,10 @@ struct sandbox_report {
     uint8_t landlock_abi;
 };
 
-/* Calls that every role makes: memory (never executable), clock, read, write, epoll, exit. Each
- * role's table comes on top. mmap is limited to PROT without EXEC. */
+/* Calls that every role makes: memory (never executable), clock, read, write, send without an address,
+ * recvmsg, epoll, poll, exit (syscalls.c). Each role's table comes on top; it may not touch mmap,
+ * mprotect and execve (-EINVAL). Any other call ends the process with SIGSYS.
+ * 0 and *out; or a negative errno: the process has given up some of its rights and must exit. */
 int sandbox_enter(const struct sandbox_spec *spec, struct sandbox_report *out);
 
 #endif
