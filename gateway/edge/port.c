@@ -1,0 +1,285 @@
+#include "gateway/edge/port.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ERRORS_SKIPPED                                                                             \
+    4 /* a pending ICMP error is reported once, before what is queued behind it */
+
+/* ---- sockets ---- */
+
+static int set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int join_port(int fd, const struct addr *local, const struct addr *remote,
+                     uint32_t receive_buffer_bytes)
+{
+    struct sockaddr_storage here, there;
+    socklen_t here_len = addr_to_sockaddr(local, &here);
+    socklen_t there_len = addr_to_sockaddr(remote, &there);
+    int rc = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (rc == 0 && local->family == 6)
+        rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (rc == 0)
+        rc = set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)receive_buffer_bytes);
+    if (rc == 0 && bind(fd, (const struct sockaddr *)&here, here_len) < 0)
+        rc = -errno;
+    if (rc == 0 && connect(fd, (const struct sockaddr *)&there, there_len) < 0)
+        rc = -errno;
+    return rc;
+}
+
+int port_connect(const struct addr *local, const struct addr *remote, uint32_t receive_buffer_bytes,
+                 int *out_fd)
+{
+    int family = local->family == 6 ? AF_INET6 : AF_INET;
+    if (local->family == 0 || local->family != remote->family)
+        return -EAFNOSUPPORT;
+    int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int rc = join_port(fd, local, remote, receive_buffer_bytes);
+    if (rc != 0) {
+        fd_close(&fd);
+        return rc;
+    }
+    *out_fd = fd;
+    return 0;
+}
+
+int port_probe_buffer(uint32_t receive_buffer_bytes)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int rc = set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)receive_buffer_bytes);
+    if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &len) < 0)
+        rc = -errno;
+    fd_close(&fd);
+    return rc != 0 ? rc : value / 2; /* Linux shows twice what was asked for (socket(7)) */
+}
+
+/* ---- receiving ---- */
+
+/* Reads what is there, at most a batch. The count, 0 when there is nothing. */
+static size_t batch_receive(struct port_batch *batch, int fd)
+{
+    for (size_t i = 0; i < PORT_BATCH; i++) {
+        batch->parts[i] = (struct iovec){batch->bytes[i], PORT_BUFFER};
+        batch->headers[i].msg_hdr = (struct msghdr){
+            .msg_name = &batch->from[i],
+            .msg_namelen = sizeof(batch->from[i]),
+            .msg_iov = &batch->parts[i],
+            .msg_iovlen = 1,
+        };
+    }
+    int count = -1;
+    for (int i = 0; i < ERRORS_SKIPPED && count < 0; i++) {
+        count = recvmmsg(fd, batch->headers, PORT_BATCH, MSG_DONTWAIT, NULL);
+        if (count < 0 && errno == EAGAIN)
+            break;
+    }
+    return count > 0 ? (size_t)count : 0;
+}
+
+/* Sender and length of datagram i of a batch. */
+static struct addr batch_from(const struct port_batch *batch, size_t i, size_t *out_len)
+{
+    struct addr remote = {0};
+    const struct msghdr *header = &batch->headers[i].msg_hdr;
+    (void)addr_from_sockaddr((const struct sockaddr *)&batch->from[i], header->msg_namelen,
+                             &remote);
+    *out_len = batch->headers[i].msg_len;
+    return remote;
+}
+
+/* Copies a datagram into a bounded list. */
+static void keep(struct port *port, struct port_datagram *list, size_t *count, size_t max,
+                 size_t listener, const struct addr *remote, const uint8_t *data, size_t len)
+{
+    if (*count == max || len > STREAM_DATAGRAM_MAX) {
+        port->counters.lost++;
+        return;
+    }
+    struct port_datagram *d = &list[(*count)++];
+    d->listener = listener;
+    d->remote = *remote;
+    d->len = len;
+    memcpy(d->bytes, data, len);
+}
+
+/* ---- opening a flow ---- */
+
+/* A datagram of another flow that the new socket had caught. An opening must wait for its turn, so
+ * that one opening never runs inside another. */
+static void on_stray(struct port *port, size_t listener, const struct addr *remote,
+                     const uint8_t *data, size_t len)
+{
+    uint64_t session = 0;
+    const struct addr *local = &port->listeners[listener].local;
+    port->counters.strays++;
+    switch (door_judge(port->door, local, remote, data, len, clock_now_us(), &session)) {
+    case DOOR_OPEN:
+        keep(port, port->waiting, &port->waiting_count, PORT_WAITING_MAX, listener, remote, data,
+             len);
+        break;
+    case DOOR_PASS:
+        port->sink.bytes(port->sink.ctx, session, local, remote, data, len);
+        break;
+    case DOOR_DROP:
+        break;
+    }
+}
+
+/* Reads the new socket empty. Its own datagrams are kept, the others treated at once. */
+static void drain(struct port *port, size_t listener, const struct addr *remote, int fd)
+{
+    port->own_count = 0;
+    for (size_t chunk = 0; chunk < PORT_DRAIN_CHUNK; chunk++) {
+        size_t count = batch_receive(&port->drain, fd);
+        for (size_t i = 0; i < count; i++) {
+            size_t len = 0;
+            struct addr from = batch_from(&port->drain, i, &len);
+            if (addr_equal(&from, remote))
+                keep(port, port->own, &port->own_count, PORT_OWN_MAX, listener, remote,
+                     port->drain.bytes[i], len);
+            else
+                on_stray(port, listener, &from, port->drain.bytes[i], len);
+        }
+        if (count < PORT_BATCH)
+            return;
+    }
+}
+
+/* The datagrams that the flow sent meanwhile follow its first one. */
+static void pass_own(struct port *port)
+{
+    for (size_t i = 0; i < port->own_count; i++) {
+        const struct port_datagram *d = &port->own[i];
+        const struct addr *local = &port->listeners[d->listener].local;
+        uint64_t session = 0;
+        if (door_judge(port->door, local, &d->remote, d->bytes, d->len, clock_now_us(), &session) ==
+            DOOR_PASS)
+            port->sink.bytes(port->sink.ctx, session, local, &d->remote, d->bytes, d->len);
+    }
+}
+
+static void open_flow(struct port *port, uint64_t session, size_t listener,
+                      const struct addr *remote, const uint8_t *data, size_t len)
+{
+    const struct addr *local = &port->listeners[listener].local;
+    int fd = -1;
+    if (door_add_path(port->door, session, local, remote) != 0)
+        return;
+    if (port_connect(local, remote, port->receive_buffer_bytes, &fd) != 0) {
+        port->counters.failed++;
+        door_remove_path(port->door, session, local, remote);
+        return;
+    }
+    drain(port, listener, remote, fd);
+    port->sink.opened(port->sink.ctx, session, local, remote, data, len, fd);
+    fd_close(&fd);
+    pass_own(port);
+}
+
+static void on_datagram(struct port *port, size_t listener, const struct addr *remote,
+                        const uint8_t *data, size_t len)
+{
+    uint64_t session = 0;
+    const struct addr *local = &port->listeners[listener].local;
+    switch (door_judge(port->door, local, remote, data, len, clock_now_us(), &session)) {
+    case DOOR_OPEN:
+        open_flow(port, session, listener, remote, data, len);
+        break;
+    case DOOR_PASS:
+        port->sink.bytes(port->sink.ctx, session, local, remote, data, len);
+        break;
+    case DOOR_DROP:
+        break;
+    }
+}
+
+/* Each opening may catch more first checks; flows are bounded by the door, so this ends. */
+static void serve_waiting(struct port *port)
+{
+    while (port->waiting_count > 0) {
+        const struct port_datagram d = port->waiting[--port->waiting_count];
+        on_datagram(port, d.listener, &d.remote, d.bytes, d.len);
+    }
+}
+
+static void on_readable(void *ctx, uint32_t events)
+{
+    struct port_listener *listener = ctx;
+    struct port *port = listener->port;
+    size_t index = (size_t)(listener - port->listeners);
+    (void)events;
+    for (size_t turn = 0; turn < PORT_TURN_BATCHES; turn++) {
+        size_t count = batch_receive(&port->batch, listener->watch.fd);
+        for (size_t i = 0; i < count; i++) {
+            size_t len = 0;
+            struct addr from = batch_from(&port->batch, i, &len);
+            on_datagram(port, index, &from, port->batch.bytes[i], len);
+            serve_waiting(port);
+        }
+        if (count < PORT_BATCH)
+            break;
+    }
+    port->sink.turn(port->sink.ctx);
+}
+
+/* ---- life ---- */
+
+void port_init(struct port *port, struct door *door, struct loop *loop,
+               const struct port_sink *sink, uint32_t receive_buffer_bytes)
+{
+    *port = (struct port){
+        .door = door, .loop = loop, .sink = *sink, .receive_buffer_bytes = receive_buffer_bytes};
+}
+
+void port_done(struct port *port)
+{
+    for (size_t i = 0; i < port->listener_count; i++) {
+        int fd = port->listeners[i].watch.fd;
+        loop_remove(port->loop, &port->listeners[i].watch);
+        fd_close(&fd);
+    }
+    port->listener_count = 0;
+}
+
+static int check_bound(int fd, const struct addr *local)
+{
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof(bound);
+    struct addr is = {0};
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
+        return -errno;
+    int rc = addr_from_sockaddr((const struct sockaddr *)&bound, len, &is);
+    return rc != 0 ? rc : (addr_equal(&is, local) ? 0 : -EINVAL);
+}
+
+int port_listen(struct port *port, int fd, const struct addr *local)
+{
+    int rc = port->listener_count < STREAM_ADDRESSES_MAX ? check_bound(fd, local) : -ENOSPC;
+    if (rc == 0)
+        rc = fd_nonblock(fd);
+    if (rc == 0) {
+        struct port_listener *listener = &port->listeners[port->listener_count];
+        *listener = (struct port_listener){.port = port, .local = *local, .watch = {.fd = -1}};
+        rc = loop_add(port->loop, &listener->watch, fd, EPOLLIN, on_readable, listener);
+    }
+    if (rc != 0) {
+        fd_close(&fd);
+        return rc;
+    }
+    port->listener_count++;
+    return 0;
+}
