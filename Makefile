@@ -103,7 +103,7 @@ $(BUILD)/obj/web/assets_data.o: $(BUILD)/gen/assets_data.S $(UI_FILES)
 
 # ---- tests ----
 define unit_rule
-$(BUILD)/tests/unit/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(BUILD)/tests/liballoc.a $(LINK_$(1))
+$(BUILD)/tests/unit/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(LINK_$(1))
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) -lcmocka $(LIBS_$(1))
 $(BUILD)/tests/fuzz/$(1)/%: $(BUILD)/obj/tests/fuzz/$(1)/%.o $(LINK_$(1))
@@ -114,10 +114,6 @@ unit-$(1): $(filter $(BUILD)/tests/unit/$(1)/%,$(UNIT_TESTS))
 endef
 AREAS := $(notdir $(FOLDERS))
 $(foreach a,$(AREAS),$(eval $(call unit_rule,$(a))))
-
-$(BUILD)/tests/liballoc.a:
-	@mkdir -p $(@D)
-	@ar rcs $@
 
 $(BUILD)/tests/libsupport.a: $(SUPPORT_OBJECTS)
 	@mkdir -p $(@D)
@@ -137,12 +133,84 @@ process: all $(PROCESS_TESTS) $(SUPPORT_PROGRAMS)
 support: $(SUPPORT_PROGRAMS)
 
 FUZZ_SECONDS ?= 5
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 fuzz:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
-		EXTRA="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" fuzz-run
+		EXTRA="$(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-run
 fuzz-run: $(FUZZERS)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/run-fuzz.sh $(FUZZERS)
 
+e2e: all support node-modules
+	@BUILD=$(BUILD) node --test --test-concurrency=1 tests/e2e/
+
+# ---- npm: hls.js for the watch page, playwright-core for the tests; plain `make` needs neither ----
+HLS_JS := web/ui/vendor/hls.light.min.mjs
+node_modules/.package-lock.json: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+node-modules: node_modules/.package-lock.json
+$(HLS_JS):
+	@mkdir -p $(@D)
+	npm ci --ignore-scripts --no-audit --no-fund --omit=dev
+	cp node_modules/hls.js/dist/hls.light.min.mjs $@
+web-deps: $(HLS_JS)
+
+# ---- the two commands ----
+PORT ?= 8080
+STATE ?= state
+LISTEN ?= 127.0.0.1
+JOBS := -j$(shell nproc)
+run:
+	@sh packaging/deps.sh run >&2
+	@$(MAKE) --no-print-directory $(JOBS) web-deps >&2
+	@$(MAKE) --no-print-directory $(JOBS) all >&2
+	@PORT='$(PORT)' STATE='$(STATE)' LISTEN='$(LISTEN)' BUILD='$(BUILD)' exec sh packaging/run.sh
+test:
+	@sh packaging/deps.sh test
+	@$(MAKE) --no-print-directory $(JOBS) web-deps
+	@$(MAKE) --no-print-directory $(JOBS) all support $(UNIT_TESTS) $(PROCESS_TESTS)
+	@$(MAKE) --no-print-directory check-layers unit
+	@$(MAKE) --no-print-directory $(JOBS) fuzz
+	@$(MAKE) --no-print-directory process
+	@$(MAKE) --no-print-directory e2e
+check: all unit check-layers check-headers
+ci: check lint
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all unit
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan EXTRA="$(SANITIZE)" unit
+	@$(MAKE) --no-print-directory alloc-fail
+	@$(MAKE) --no-print-directory FUZZ_SECONDS=60 fuzz
+	@$(MAKE) --no-print-directory process e2e
+
+# ---- checks ----
+OUR_C := $(wildcard lib/*/*.[ch] gateway/*/*.[ch] transcode/*.[ch] auth/*.[ch] web/*.[ch] \
+	tests/*/*.[ch] tests/*/*/*.[ch])
+HEADERS := $(wildcard lib/*/*.h gateway/*/*.h transcode/*.h auth/*.h web/*.h)
+check-layers:
+	@sh tests/layers.sh
+check-headers: $(HEADERS:%=$(BUILD)/headers/%.ok)
+	@echo "headers: $(words $(HEADERS)) compile alone"
+$(BUILD)/headers/%.ok: %
+	@mkdir -p $(@D)
+	@echo '#include "$<"' | $(CC) $(CFLAGS) -MF $(@:.ok=.d) -fsyntax-only -x c -
+	@touch $@
+lint:
+	@sh packaging/deps.sh lint
+	clang-format --dry-run -Werror $(OUR_C)
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingInclude -I. lib gateway transcode auth web
+	@sh tests/complexity.sh
+
+# Each unit test program again, with the nth allocation failing: none may crash.
+alloc-fail: $(UNIT_TESTS) $(BUILD)/tests/alloc_fail.so
+	@sh tests/run-alloc-fail.sh $(BUILD)/tests/alloc_fail.so $(UNIT_TESTS)
+$(BUILD)/tests/alloc_fail.so: tests/support/preload/alloc_fail.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE -O2 -fPIC -shared $(WARNINGS) -o $@ $<
+
+clean:
+	rm -rf $(BUILD)
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all unit process support fuzz fuzz-run
+.PHONY: all unit process support fuzz fuzz-run e2e node-modules web-deps run test check ci \
+	check-layers check-headers lint alloc-fail clean

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs each test program with its nth allocation failing, n = 0, STEP, 2*STEP ...: it may fail, it may
+# not crash. run-alloc-fail.sh SHIM PROGRAM...
+shim=$1; shift
+: "${ALLOC_RUNS:=120}" "${ALLOC_STEP:=7}"
+crashes=0 runs=0
+for program in "$@"; do
+    n=0
+    while [ $n -lt $((ALLOC_RUNS * ALLOC_STEP)) ]; do
+        LD_PRELOAD=$shim ALLOC_FAIL_AT=$n timeout 60 "$program" >/dev/null 2>&1
+        status=$?
+        runs=$((runs + 1))
+        if [ $status -ge 128 ]; then
+            echo "crash: $program with allocation $n failing: signal $((status - 128))"
+            crashes=$((crashes + 1))
+        fi
+        n=$((n + ALLOC_STEP))
+    done
+done
+echo "alloc-fail: $((runs - crashes)) passed, $crashes failed"
+[ $crashes -eq 0 ]
