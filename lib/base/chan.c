@@ -34,6 +34,9 @@ struct chan {
     int fd;
     const struct chan_rule *rules;
     size_t rule_count;
+    const struct chan_rule *added; /* chan_add_rules */
+    size_t added_count;
+    void *added_ctx;
     chan_closed_fn closed;
     void *ctx;
     unsigned phase;
@@ -332,14 +335,21 @@ static int receive_message(struct chan *chan)
     struct packet p; /* not initialised: 66 KiB */
     const struct chan_rule *rule;
     struct chan_message message;
+    void *ctx = chan->added_ctx;
     int rc = receive_packet(chan->fd, &p);
-    if (rc == 0)
-        rc = chan_match(chan->rules, chan->rule_count, chan->phase, p.bytes, p.len, p.fd_count,
+    if (rc == 0) {
+        rc = chan_match(chan->added, chan->added_count, chan->phase, p.bytes, p.len, p.fd_count,
                         &rule, &message);
+        if (rc == -EPROTO) {
+            ctx = chan->ctx;
+            rc = chan_match(chan->rules, chan->rule_count, chan->phase, p.bytes, p.len, p.fd_count,
+                            &rule, &message);
+        }
+    }
     if (rc == 0) {
         message.fds = p.fds;
         message.fd_count = p.fd_count;
-        rc = rule->handle(chan->ctx, &message);
+        rc = rule->handle(ctx, &message);
         if (rc == -EAGAIN || rc == -EPIPE)
             rc = -EPROTO; /* those two tell the state of the socket here */
     }
@@ -419,6 +429,13 @@ out:
     chan_free(chan);
     fd_close(&fd);
     return rc;
+}
+
+void chan_add_rules(struct chan *chan, const struct chan_rule *rules, size_t rule_count, void *ctx)
+{
+    chan->added = rules;
+    chan->added_count = rule_count;
+    chan->added_ctx = ctx;
 }
 
 void chan_set_phase(struct chan *chan, unsigned phase)

@@ -81,6 +81,10 @@ int chan_new(struct loop *loop, int fd, const struct chan_rule *rules, size_t ru
              chan_closed_fn closed, void *ctx, struct chan **out);
 void chan_free(struct chan *chan); /* NULL allowed; drops what is queued; allowed in handlers */
 
+/* A second table, searched before the one of chan_new; its handlers get ctx. Once per channel, rules
+ * must outlive it. For code that answers some messages for everybody (role.c). */
+void chan_add_rules(struct chan *chan, const struct chan_rule *rules, size_t rule_count, void *ctx);
+
 /* The phase that the rules of later messages are checked against; 0 at the start, at most 31. */
 void chan_set_phase(struct chan *chan, unsigned phase);
 unsigned chan_phase(const struct chan *chan);

@@ -1,9 +1,11 @@
+/* Forbidden things, tried on purpose. */
 #include "lib/base/escape.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,9 +14,11 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define ESCAPE_PAGE 4096u
+#define ESCAPE_FD_MAX 255
 
 static const char *const escape_names[ESCAPE_COUNT] = {
     [ESCAPE_OPEN] = "open",
@@ -36,6 +40,13 @@ static const char *const escape_names[ESCAPE_COUNT] = {
     [ESCAPE_MAP_WRITE] = "map_write",
     [ESCAPE_MEMFD] = "memfd",
     [ESCAPE_IO_URING] = "io_uring",
+    [ESCAPE_SETSOCKOPT] = "setsockopt",
+    [ESCAPE_BPF] = "bpf",
+    [ESCAPE_USERFAULTFD] = "userfaultfd",
+    [ESCAPE_VM_READ] = "vm_read",
+    [ESCAPE_SETRESUID] = "setresuid",
+    [ESCAPE_UNSHARE] = "unshare",
+    [ESCAPE_MAP_SHARED] = "map_shared",
 };
 
 const char *escape_name(uint64_t attempt)
@@ -89,7 +100,48 @@ static long escape_fork(void)
     return pid;
 }
 
-static long escape_call(uint64_t attempt, int fd)
+static long escape_setsockopt(int fd)
+{
+    const int size = 4096;
+    return syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
+static long escape_vm_read(pid_t parent)
+{
+    uint8_t byte;
+    struct iovec here = {.iov_base = &byte, .iov_len = 1};
+    struct iovec there = {.iov_base = &byte, .iov_len = 1};
+    return syscall(SYS_process_vm_readv, parent, &here, 1, &there, 1, 0);
+}
+
+static long escape_map_one(int fd)
+{
+    const int both = PROT_READ | PROT_WRITE;
+    if (mmap(NULL, ESCAPE_PAGE, both, MAP_SHARED, fd, 0) != MAP_FAILED)
+        return 0;
+    void *page = mmap(NULL, ESCAPE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED)
+        return -1;
+    return syscall(SYS_mprotect, page, ESCAPE_PAGE, both);
+}
+
+/* Every memfd that is open: a ring or a segment of which this process is to be a reader only. */
+static long escape_map_shared(void)
+{
+    bool found = false;
+    for (int fd = 3; fd <= ESCAPE_FD_MAX; fd++) {
+        if (fcntl(fd, F_GET_SEALS) < 0)
+            continue;
+        found = true;
+        if (escape_map_one(fd) == 0)
+            return 0;
+    }
+    if (!found)
+        errno = ENOENT;
+    return -1;
+}
+
+static long escape_call(uint64_t attempt, int fd, pid_t parent)
 {
     uint8_t parameters[128] = {0};
     switch (attempt) {
@@ -116,9 +168,9 @@ static long escape_call(uint64_t attempt, int fd)
     case ESCAPE_FORK:
         return escape_fork();
     case ESCAPE_KILL:
-        return syscall(SYS_kill, 1, 0);
+        return syscall(SYS_kill, parent, 0);
     case ESCAPE_PTRACE:
-        return syscall(SYS_ptrace, PTRACE_ATTACH, 1, NULL, NULL);
+        return syscall(SYS_ptrace, PTRACE_ATTACH, parent, NULL, NULL);
     case ESCAPE_DUMPABLE:
         return syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
     case ESCAPE_MAP_EXEC:
@@ -132,6 +184,20 @@ static long escape_call(uint64_t attempt, int fd)
         return syscall(SYS_memfd_create, "escape", MFD_CLOEXEC);
     case ESCAPE_IO_URING:
         return syscall(SYS_io_uring_setup, 4, parameters);
+    case ESCAPE_SETSOCKOPT:
+        return escape_setsockopt(fd);
+    case ESCAPE_BPF:
+        return syscall(SYS_bpf, 0, parameters, sizeof(parameters));
+    case ESCAPE_USERFAULTFD:
+        return syscall(SYS_userfaultfd, O_CLOEXEC);
+    case ESCAPE_VM_READ:
+        return escape_vm_read(parent);
+    case ESCAPE_SETRESUID:
+        return syscall(SYS_setresuid, 0, 0, 0);
+    case ESCAPE_UNSHARE:
+        return syscall(SYS_unshare, CLONE_NEWUSER);
+    case ESCAPE_MAP_SHARED:
+        return escape_map_shared();
     default:
         errno = EINVAL;
         return -1;
@@ -140,6 +206,6 @@ static long escape_call(uint64_t attempt, int fd)
 
 int escape_try(uint64_t attempt, int fd)
 {
-    long result = escape_call(attempt, fd);
+    long result = escape_call(attempt, fd, getppid());
     return result == -1 ? -errno : 0;
 }

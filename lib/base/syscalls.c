@@ -57,6 +57,7 @@ static const struct sandbox_rule base[] = {
     ALWAYS(futex),
     ALWAYS(sched_yield),
     ALWAYS(getpid),
+    ALWAYS(getppid),
     ALWAYS(gettid),
     ALWAYS(getuid),
     ALWAYS(geteuid),
