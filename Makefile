@@ -2,9 +2,10 @@
 #   make            builds everything below build/
 #   make run        starts a gateway on this machine (installs what is missing)
 #   make test       all tests; make check the quick part; make ci everything
-# BUILD=dir builds elsewhere; CC=clang works too.
+# BUILD=dir builds elsewhere; CC=clang works too; V=1 shows every command.
 
 BUILD ?= build
+Q := $(if $(V),,@)
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -69,19 +70,19 @@ all: $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(Q)echo "  CC  $<"; $(CC) $(CFLAGS) -c -o $@ $<
 
 define folder_rule
 $(call archive,$(1)): $(call objects,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$(Q)ar rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rule,$(f))))
 
 define program_rule
 $(BUILD)/$(1): $(BUILD)/obj/$(2)/main.o $(LINK_$(notdir $(2)))
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $(LIBS_$(notdir $(2)))
+	$(Q)echo "  LD  $$@"; $$(CC) $$(LDFLAGS) -o $$@ $$^ $(LIBS_$(notdir $(2)))
 endef
 $(eval $(call program_rule,sluiced,gateway/supervisor))
 $(eval $(call program_rule,sluicectl,gateway/ctl))
@@ -105,10 +106,10 @@ $(BUILD)/obj/web/assets_data.o: $(BUILD)/gen/assets_data.S $(UI_FILES)
 define unit_rule
 $(BUILD)/tests/unit/$(1)/%: $(BUILD)/obj/tests/unit/$(1)/%.o $(LINK_$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) -lcmocka $(LIBS_$(1))
+	$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) -lcmocka $(LIBS_$(1))
 $(BUILD)/tests/fuzz/$(1)/%: $(BUILD)/obj/tests/fuzz/$(1)/%.o $(LINK_$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -fsanitize=fuzzer -o $$@ $$< $(LINK_$(1)) $(LIBS_$(1))
+	$(Q)$$(CC) $$(LDFLAGS) -fsanitize=fuzzer -o $$@ $$< $(LINK_$(1)) $(LIBS_$(1))
 unit-$(1): $(filter $(BUILD)/tests/unit/$(1)/%,$(UNIT_TESTS))
 	@sh tests/run-unit.sh $$^
 endef
@@ -118,13 +119,13 @@ $(foreach a,$(AREAS),$(eval $(call unit_rule,$(a))))
 $(BUILD)/tests/libsupport.a: $(SUPPORT_OBJECTS)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 $(BUILD)/tests/process/%: $(BUILD)/obj/tests/process/%.o $(BUILD)/tests/libsupport.a $(RTC) $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson -lcurl $(LIBS_rtc)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson -lcurl $(LIBS_rtc)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/support/%_main.o $(BUILD)/tests/libsupport.a $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lsrtp2 -lssl -lcrypto -lcurl -ljansson -lseccomp -lm
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lsrtp2 -lssl -lcrypto -lcurl -ljansson -lseccomp -lm
 
 unit: $(UNIT_TESTS)
 	@sh tests/run-unit.sh $(UNIT_TESTS)
@@ -191,7 +192,7 @@ check-headers: $(HEADERS:%=$(BUILD)/headers/%.ok)
 	@echo "headers: $(words $(HEADERS)) compile alone"
 $(BUILD)/headers/%.ok: %
 	@mkdir -p $(@D)
-	@echo '#include "$<"' | $(CC) $(CFLAGS) -MF $(@:.ok=.d) -fsyntax-only -x c -
+	$(Q)echo '#include "$<"' | $(CC) $(CFLAGS) -MF $(@:.ok=.d) -fsyntax-only -x c -
 	@touch $@
 lint:
 	@sh packaging/deps.sh lint

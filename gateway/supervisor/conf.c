@@ -198,10 +198,13 @@ static int take_all(cfg_t *cfg, struct conf *conf)
     return 0;
 }
 
+/* libconfuse's error callback has no context and its sections do not know their file. Set only
+ * while conf_load runs. */
+static const char *loading = "configuration";
+
 static void print_error(cfg_t *cfg, const char *format, va_list args)
 {
-    fprintf(stderr, "%s:%d: ", cfg && cfg->filename ? cfg->filename : "configuration",
-            cfg ? cfg->line : 0);
+    fprintf(stderr, "%s:%d: ", loading, cfg ? cfg->line : 0);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
 }
@@ -275,6 +278,7 @@ int conf_load(struct conf *conf, const char *path)
         return -ENOMEM;
     cfg_set_error_function(cfg, print_error);
     set_checks(cfg);
+    loading = path;
     int parsed = cfg_parse(cfg, path);
     if (parsed == CFG_FILE_ERROR) {
         rc = errno ? -errno : -ENOENT;

@@ -1,0 +1,130 @@
+#include "gateway/supervisor/conf.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Loads text as a configuration file. */
+static int load(struct conf *conf, const char *text)
+{
+    char path[] = "/tmp/sluice-conf-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    conf_init(conf);
+    int rc = conf_load(conf, path);
+    unlink(path);
+    return rc;
+}
+
+static void defaults_are_valid(void **state)
+{
+    struct conf conf;
+    (void)state;
+    conf_init(&conf);
+    assert_int_equal(conf_check(&conf), 0);
+    assert_int_equal(conf.port, 8080);
+    assert_int_equal(conf.part_ms, 200);
+    assert_string_equal(conf.listen, "127.0.0.1");
+}
+
+static void the_example_file_names_every_default(void **state)
+{
+    struct conf defaults, example;
+    (void)state;
+    conf_init(&defaults);
+    conf_init(&example);
+    memset(&example.web_processes, 0xff, 20); /* the file must set them, not the initialiser */
+    assert_int_equal(conf_load(&example, "gateway.conf.example"), 0);
+    assert_memory_equal(&defaults, &example, sizeof(defaults));
+}
+
+static void unknown_keys_and_bad_values_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "prot = 1\n",
+        "port = 65536\n",
+        "port = -1\n",
+        "listen = \"localhost\"\n",
+        "log_level = \"loud\"\n",
+        "sandbox = \"none\"\n",
+        "media_address = {\"300.1.1.1\"}\n",
+        "transcode { part_ms = 10 }\n",
+        "transcode { parts_ms = 200 }\n",
+        "ingest { warm_ingest = 0 }\n",
+        "limits { max_streams = 100000 }\n",
+        "web { part_ms = 200 }\n",
+        "port = \n",
+        "media_address = {\"127.0.0.1\", \"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\", "
+        "\"127.0.0.5\", "
+        "\"127.0.0.6\", \"127.0.0.7\", \"127.0.0.8\", \"127.0.0.9\"}\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct conf conf, before;
+        conf_init(&before);
+        assert_int_equal(load(&conf, bad[i]), -EINVAL);
+        assert_memory_equal(&conf, &before, sizeof(conf)); /* all or nothing */
+    }
+}
+
+static void values_are_taken(void **state)
+{
+    struct conf conf;
+    (void)state;
+    assert_int_equal(load(&conf, "listen = \"::1\"\nport = 9000\nlog_level = \"debug\"\n"
+                                 "sandbox = \"required\"\ncors_origins = {\"https://a\", "
+                                 "\"https://b\"}\nmedia_address = {\"127.0.0.5\"}\n"
+                                 "transcode { segment_ms = 4000 }\n"),
+                     0);
+    assert_string_equal(conf.listen, "::1");
+    assert_int_equal(conf.port, 9000);
+    assert_int_equal(conf.log_level, LOG_DEBUG);
+    assert_true(conf.sandbox_required);
+    assert_string_equal(conf.cors_origins, "https://a https://b");
+    assert_int_equal(conf.media_address_count, 1);
+    assert_int_equal(conf.segment_ms, 4000);
+    assert_int_equal(conf.window, 10);
+}
+
+static void WHIP_38_plain_http_is_for_loopback_only(void **state)
+{
+    struct conf conf;
+    (void)state;
+    conf_init(&conf);
+    snprintf(conf.listen, sizeof(conf.listen), "0.0.0.0");
+    assert_int_equal(conf_check(&conf), -EINVAL);
+    snprintf(conf.tls_certificate, sizeof(conf.tls_certificate), "cert.pem");
+    assert_int_equal(conf_check(&conf), -EINVAL); /* one without the other */
+    snprintf(conf.tls_key, sizeof(conf.tls_key), "key.pem");
+    assert_int_equal(conf_check(&conf), 0);
+}
+
+static void a_missing_file_is_an_error(void **state)
+{
+    struct conf conf;
+    (void)state;
+    conf_init(&conf);
+    assert_int_equal(conf_load(&conf, "/nonexistent/gateway.conf"), -ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_valid),
+        cmocka_unit_test(the_example_file_names_every_default),
+        cmocka_unit_test(unknown_keys_and_bad_values_are_refused),
+        cmocka_unit_test(values_are_taken),
+        cmocka_unit_test(WHIP_38_plain_http_is_for_loopback_only),
+        cmocka_unit_test(a_missing_file_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
