@@ -10,7 +10,8 @@ enum grant_verdict {
     GRANT_OK,
     GRANT_UNKNOWN,      /* 401: no such token, expired or revoked (one answer for all, H9) */
     GRANT_WRONG_STREAM, /* 403 */
-    GRANT_BUSY,         /* 429: the token's max_sessions are in use */
+    GRANT_BUSY, /* 429: the token's max_sessions are in use, or, with an empty token_id, too many wrong
+                   tokens came from this address */
     GRANT_UNAVAILABLE,  /* 503: the store cannot answer */
     GRANT_VERDICT_COUNT,
 };

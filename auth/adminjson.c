@@ -1,0 +1,87 @@
+/* Tokens, streams and processes as JSON for the answers of control.sock. */
+#include "auth/adminjson.h"
+
+#include <stdint.h>
+
+#define ADMINJSON_US_PER_S 1000000u
+
+/* jansson's integers are signed. */
+static json_t *number(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+/* null for the value that means none. */
+static json_t *number_or_null(uint64_t value, uint64_t none)
+{
+    return value == none ? json_null() : number(value);
+}
+
+json_t *adminjson_token(const struct token *token, enum token_state state, size_t live)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id", token->id,
+                     "stream", token->pattern, "label", token->label, "state",
+                     token_state_name(state), "created_ms", number(token->created_ms), "expires_ms",
+                     number_or_null(token->expires_ms, 0), "max_duration_s",
+                     number_or_null(token->max_duration_ms / 1000, 0), "max_sessions",
+                     number_or_null(token->max_sessions, 0), "revoked_ms",
+                     number_or_null(token->revoked_ms, 0), "live", number(live));
+}
+
+static const char *state_name(uint32_t state)
+{
+    static const char *const names[STREAM_STATE_COUNT] = {
+        [STREAM_LIVE] = "live",
+        [STREAM_REJOIN] = "rejoin",
+        [STREAM_ENDED] = "ended",
+        [STREAM_GONE] = "gone",
+    };
+    return state < STREAM_STATE_COUNT ? names[state] : "unknown";
+}
+
+static const char *codec_text(uint8_t codec)
+{
+    return codec < CODEC_COUNT ? codec_name((enum codec)codec) : "unknown";
+}
+
+static json_t *media(const struct stats *stats)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "packets",
+                     number(stats->packets), "frames", number(stats->frames), "lost",
+                     number(stats->lost), "recovered", number(stats->recovered), "dropped",
+                     number(stats->dropped), "bitrate_bps", number(stats->bitrate_bps), "width",
+                     number(stats->width), "height", number(stats->height), "video_codec",
+                     codec_text(stats->video_codec), "audio_codec", codec_text(stats->audio_codec));
+}
+
+json_t *adminjson_stream(const struct msg_ctl_row *row)
+{
+    uint64_t remaining = row->remaining_us;
+    if (remaining != UINT64_MAX)
+        remaining /= ADMINJSON_US_PER_S;
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "stream", row->name, "state",
+                     state_name(row->state), "token", row->token_id, "session",
+                     number(row->session), "age_s", number(row->age_us / ADMINJSON_US_PER_S),
+                     "remaining_s", number_or_null(remaining, UINT64_MAX), "pid_ingest",
+                     number_or_null(row->pid_ingest, 0), "pid_transcode",
+                     number_or_null(row->pid_transcode, 0), "media", media(&row->stats));
+}
+
+json_t *adminjson_process(const struct msg_ctl_row *row)
+{
+    return json_pack("{s:s, s:o, s:b}", "name", row->name, "pid", number(row->pid_ingest), "ready",
+                     row->state == 1);
+}
+
+json_t *adminjson_error(const char *error, const char *message)
+{
+    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error, "message", message);
+}
+
+bool adminjson_row_ok(const struct msg_ctl_row *row)
+{
+    return text_is_terminated(row->name, sizeof(row->name)) &&
+           text_is_terminated(row->token_id, sizeof(row->token_id)) &&
+           stream_name_valid(slice_of(row->name)) &&
+           (row->token_id[0] == '\0' || stream_name_valid(slice_of(row->token_id)));
+}
