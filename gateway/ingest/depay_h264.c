@@ -1,0 +1,288 @@
+/* H.264 from RTP (RFC 6184, packetization modes 0 and 1).
+ *
+ * Single NAL unit, STAP-A (5.7.1) and FU-A (5.8) packets; everything else of the RFC (STAP-B, MTAP,
+ * FU-B: mode 2) is refused. Parameter sets go into the cache and come back in front of the unit
+ * that needs them: before each IDR, and before another picture when they are new (COD-06). Access
+ * unit delimiters, filler and ends of sequence are removed. */
+#include "gateway/ingest/depay.h"
+
+#include "gateway/ingest/h264_sets.h"
+#include "gateway/ingest/rbsp.h"
+#include "lib/base/reader.h"
+#include "lib/base/writer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LENGTH_LEN 4u   /* bytes of a NAL unit's length in our output */
+#define PPS_USED_MAX 8u /* different PPS of one picture */
+
+enum nal_type {
+    NAL_SLICE = 1,
+    NAL_IDR = 5,
+    NAL_SEI = 6,
+    NAL_SPS = 7,
+    NAL_PPS = 8,
+    NAL_AUD = 9,
+    NAL_STAP_A = 24,
+    NAL_FU_A = 28,
+};
+
+/* Headroom holds one SPS and all PPS of a picture. */
+_Static_assert((LENGTH_LEN + H264_SET_LEN_MAX) * (1 + PPS_USED_MAX) <= DEPAY_HEADROOM,
+               "parameter sets fit in front of a unit");
+
+/* Invariant: while nal_open, nal_at is the offset in the body of the open unit's length field. */
+struct h264 {
+    struct h264_sets sets;
+    size_t nal_at;
+    bool nal_open;
+    bool has_slice;
+    bool idr;
+    uint32_t used_count;
+    uint16_t used[PPS_USED_MAX]; /* ids of the PPS that slices of this unit name */
+};
+
+static bool h264_begins(const uint8_t *payload, size_t len)
+{
+    if (len < 1)
+        return false;
+    unsigned type = payload[0] & 0x1f;
+    if (type == NAL_STAP_A && len > 3)
+        type = payload[3] & 0x1f;
+    return type == NAL_SPS || type == NAL_AUD; /* 7.4.1.2.3: nothing else of a unit precedes these */
+}
+
+static void h264_start(struct depay *d)
+{
+    struct h264 *h = d->codec_state;
+    h->nal_open = false;
+    h->has_slice = false;
+    h->idr = false;
+    h->used_count = 0;
+}
+
+/* Notes the PPS that a slice names: first_mb_in_slice, slice_type, pic_parameter_set_id, 7.3.3. */
+static int note_slice(struct h264 *h, const uint8_t *nal, size_t len)
+{
+    struct rbsp r;
+    rbsp_init(&r, nal + 1, len - 1);
+    rbsp_ue(&r);
+    rbsp_ue(&r);
+    uint32_t id = rbsp_ue(&r);
+    if (!rbsp_ok(&r) || id > UINT8_MAX)
+        return -EBADMSG;
+    bool idr = (nal[0] & 0x1f) == NAL_IDR;
+    if (h->has_slice && idr != h->idr)
+        return -EBADMSG; /* 7.4.1.2.4: one unit is IDR or it is not */
+    h->has_slice = true;
+    h->idr = idr;
+    for (uint32_t i = 0; i < h->used_count; i++)
+        if (h->used[i] == id)
+            return 0;
+    if (h->used_count == PPS_USED_MAX)
+        return -EMSGSIZE;
+    h->used[h->used_count++] = (uint16_t)id;
+    return 0;
+}
+
+static void open_nal(struct depay *d, struct h264 *h)
+{
+    h->nal_at = d->len;
+    h->nal_open = true;
+}
+
+/* Decides what becomes of the NAL unit at the end of the body: it stays, or goes to the cache, or
+ * nowhere. */
+static int close_nal(struct depay *d, struct h264 *h)
+{
+    uint8_t *nal = depay_body(d) + h->nal_at + LENGTH_LEN;
+    size_t len = d->len - h->nal_at - LENGTH_LEN;
+    int rc = 0;
+    bool keep = false;
+    h->nal_open = false;
+    if (len == 0 || (nal[0] & 0x80) != 0)
+        return -EBADMSG;
+    switch (nal[0] & 0x1f) {
+    case NAL_SLICE:
+    case NAL_IDR:
+        rc = note_slice(h, nal, len);
+        keep = true;
+        break;
+    case NAL_SEI:
+        keep = true;
+        break;
+    case NAL_SPS:
+        rc = h264_sets_add_sps(&h->sets, nal, len);
+        break;
+    case NAL_PPS:
+        rc = h264_sets_add_pps(&h->sets, nal, len);
+        break;
+    case 2:
+    case 3:
+    case 4:
+        rc = -EBADMSG; /* data partitions: Extended profile, never negotiated */
+        break;
+    default:
+        break; /* delimiters, filler, ends, layers that this decoder ignores */
+    }
+    if (!keep)
+        d->len = h->nal_at;
+    if (keep) {
+        struct writer w;
+        writer_init(&w, nal - LENGTH_LEN, LENGTH_LEN);
+        writer_u32(&w, (uint32_t)len);
+    }
+    return rc;
+}
+
+static int put_nal(struct depay *d, struct h264 *h, const uint8_t *data, size_t len)
+{
+    static const uint8_t room[LENGTH_LEN];
+    open_nal(d, h);
+    int rc = depay_put(d, room, sizeof(room));
+    if (rc == 0)
+        rc = depay_put(d, data, len);
+    if (rc == 0)
+        rc = close_nal(d, h);
+    return rc;
+}
+
+static int append_stap(struct depay *d, struct h264 *h, const uint8_t *payload, size_t len)
+{
+    struct reader r;
+    reader_init(&r, payload, len);
+    reader_u8(&r);
+    if (reader_left(&r) == 0)
+        return -EBADMSG;
+    while (reader_left(&r) > 0) {
+        size_t nal_len = reader_u16(&r);
+        const uint8_t *nal = reader_bytes(&r, nal_len);
+        if (!reader_ok(&r) || nal_len == 0 || (nal[0] & 0x1f) >= NAL_STAP_A)
+            return -EBADMSG;
+        int rc = put_nal(d, h, nal, nal_len);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* | F|NRI| 28 |  S|E|R|Type |  fragment ... */
+static int append_fu(struct depay *d, struct h264 *h, const uint8_t *payload, size_t len)
+{
+    static const uint8_t room[LENGTH_LEN];
+    if (len < 3)
+        return -EBADMSG;
+    bool start = payload[1] & 0x80;
+    bool end = payload[1] & 0x40;
+    uint8_t type = payload[1] & 0x1f;
+    if (type == 0 || type >= NAL_STAP_A || start == h->nal_open)
+        return -EBADMSG; /* a start inside a unit, or a middle without start */
+    int rc = 0;
+    if (start) {
+        uint8_t header = (uint8_t)((payload[0] & 0xe0) | type);
+        open_nal(d, h);
+        rc = depay_put(d, room, sizeof(room));
+        if (rc == 0)
+            rc = depay_put(d, &header, 1);
+    }
+    if (rc == 0)
+        rc = depay_put(d, payload + 2, len - 2);
+    if (rc == 0 && end)
+        rc = close_nal(d, h);
+    return rc;
+}
+
+static int h264_append(struct depay *d, const uint8_t *payload, size_t len)
+{
+    struct h264 *h = d->codec_state;
+    if (len < 1)
+        return -EBADMSG;
+    unsigned type = payload[0] & 0x1f;
+    if (type == NAL_FU_A)
+        return append_fu(d, h, payload, len);
+    if (h->nal_open)
+        return -EBADMSG; /* the fragmented unit before has no end */
+    if (type == NAL_STAP_A)
+        return append_stap(d, h, payload, len);
+    if (type == 0 || type > NAL_STAP_A)
+        return -EBADMSG;
+    return put_nal(d, h, payload, len);
+}
+
+/* The one SPS that all PPS of the unit name; NULL when a set is missing or they differ. */
+static struct h264_set *find_sps(struct h264 *h)
+{
+    struct h264_set *sps = NULL;
+    for (uint32_t i = 0; i < h->used_count; i++) {
+        struct h264_set *pps = h264_sets_find_pps(&h->sets, h->used[i]);
+        if (!pps)
+            return NULL;
+        struct h264_set *named = h264_sets_find_sps(&h->sets, pps->sps_id);
+        if (!named || (sps && named != sps))
+            return NULL;
+        sps = named;
+    }
+    return sps;
+}
+
+static void write_set(struct writer *w, struct h264_set *set)
+{
+    if (set->passed)
+        return;
+    writer_u32(w, set->len);
+    writer_bytes(w, set->data, set->len);
+    set->passed = true;
+}
+
+/* Puts the sets that the unit needs directly in front of the body; the bytes put there. */
+static size_t put_sets(struct depay *d, struct h264 *h, struct h264_set *sps)
+{
+    uint8_t sets[DEPAY_HEADROOM];
+    struct writer w;
+    writer_init(&w, sets, sizeof(sets));
+    write_set(&w, sps);
+    for (uint32_t i = 0; i < h->used_count; i++)
+        write_set(&w, h264_sets_find_pps(&h->sets, h->used[i]));
+    memcpy(depay_body(d) - w.len, sets, w.len);
+    return w.len;
+}
+
+static int h264_finish(struct depay *d, struct depay_unit *unit)
+{
+    struct h264 *h = d->codec_state;
+    if (h->nal_open)
+        return -EBADMSG;
+    if (!h->has_slice)
+        return -EAGAIN; /* parameter sets or SEI alone */
+    if (!h->idr && d->need_key) {
+        unit->key = false; /* held back by the caller: its sets are not passed on */
+        return 0;
+    }
+    struct h264_set *sps = find_sps(h);
+    if (!sps || (!h->idr && !sps->passed))
+        return -EBADMSG; /* no set for it, or the SPS changed without an IDR (7.4.1.2.1) */
+    if (h->idr) {
+        int rc = depay_check_size(d, sps->sps.width, sps->sps.height);
+        if (rc < 0)
+            return rc;
+        h264_sets_forget_passed(&h->sets);
+        unit->width = sps->sps.width;
+        unit->height = sps->sps.height;
+    }
+    size_t front = put_sets(d, h, sps);
+    unit->data = depay_body(d) - front;
+    unit->len = front + d->len;
+    unit->key = h->idr;
+    return 0;
+}
+
+const struct depay_ops depay_h264_ops = {
+    .state_len = sizeof(struct h264),
+    .has_keys = true,
+    .single = false,
+    .begins = h264_begins,
+    .start = h264_start,
+    .append = h264_append,
+    .finish = h264_finish,
+};

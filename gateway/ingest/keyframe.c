@@ -1,0 +1,35 @@
+/* When to ask the publisher for a key frame. */
+#include "gateway/ingest/keyframe.h"
+
+void keyframe_want(struct keyframe *k)
+{
+    k->wanted = true;
+}
+
+void keyframe_seen(struct keyframe *k, uint64_t now_us)
+{
+    k->wanted = false;
+    k->came = true;
+    k->last_key_us = now_us;
+}
+
+uint64_t keyframe_due_us(const struct keyframe *k)
+{
+    uint64_t due_us = 0;
+    if (!k->wanted)
+        return UINT64_MAX;
+    if (k->asked)
+        due_us = k->last_asked_us + KEYFRAME_SPACING_US;
+    if (k->came && k->last_key_us + KEYFRAME_REST_US > due_us)
+        due_us = k->last_key_us + KEYFRAME_REST_US;
+    return due_us;
+}
+
+bool keyframe_take(struct keyframe *k, uint64_t now_us)
+{
+    if (now_us < keyframe_due_us(k))
+        return false;
+    k->asked = true;
+    k->last_asked_us = now_us;
+    return true;
+}

@@ -1,0 +1,31 @@
+/* When to ask the publisher for a key frame (RTP-11).
+ *
+ * Wishes are merged. At most two requests per second, none within 350 ms after the last key frame:
+ * encoders do not answer those in time (findings/transcode.md 5). A wish lasts until a key frame
+ * begins after it. */
+#ifndef SLUICE_INGEST_KEYFRAME_H
+#define SLUICE_INGEST_KEYFRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KEYFRAME_SPACING_US 500000u
+#define KEYFRAME_REST_US 350000u
+
+/* All zero at the start. */
+struct keyframe {
+    bool wanted;
+    bool asked; /* last_asked_us is valid */
+    bool came;  /* last_key_us is valid */
+    uint64_t last_asked_us;
+    uint64_t last_key_us;
+};
+
+void keyframe_want(struct keyframe *k);
+void keyframe_seen(struct keyframe *k, uint64_t now_us);
+/* True when a request is to be sent now; counts it as sent. */
+bool keyframe_take(struct keyframe *k, uint64_t now_us);
+/* When keyframe_take will say so; UINT64_MAX for never. */
+uint64_t keyframe_due_us(const struct keyframe *k);
+
+#endif

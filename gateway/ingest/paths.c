@@ -1,0 +1,236 @@
+/* The sockets of one session: receiving in batches, sending, and rest between wake-ups. */
+#include "gateway/ingest/paths.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/secret.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define BATCHES_MAX 8 /* per path and turn, then the loop serves others */
+
+/* Invariant: fd is -1 for a free place; resting paths are not in the epoll set. */
+struct path {
+    struct paths *owner;
+    size_t index;
+    int fd;
+    struct loop_watch watch;
+    struct addr local;
+    struct addr remote;
+    bool resting;
+    uint64_t heard_us;
+};
+
+struct paths {
+    struct loop *loop;
+    uint32_t coalesce_us;
+    bool rest;
+    paths_receive_fn receive;
+    paths_batch_fn batch;
+    void *ctx;
+    struct loop_timer timer;
+    uint64_t strays;
+    struct path paths[STREAM_PATHS_MAX];
+    struct mmsghdr headers[PATHS_BATCH];
+    struct iovec vectors[PATHS_BATCH];
+    struct sockaddr_storage sources[PATHS_BATCH];
+    uint8_t datagrams[PATHS_BATCH][STREAM_DATAGRAM_MAX];
+};
+
+int paths_new(struct loop *loop, uint32_t coalesce_us, paths_receive_fn receive,
+              paths_batch_fn batch, void *ctx, struct paths **out)
+{
+    struct paths *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->loop = loop;
+    p->coalesce_us = coalesce_us;
+    p->receive = receive;
+    p->batch = batch;
+    p->ctx = ctx;
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
+        p->paths[i] = (struct path){.owner = p, .index = i, .fd = -1, .watch = {.fd = -1}};
+    for (size_t i = 0; i < PATHS_BATCH; i++)
+        p->vectors[i] =
+            (struct iovec){.iov_base = p->datagrams[i], .iov_len = sizeof(p->datagrams[i])};
+    *out = p;
+    return 0;
+}
+
+void paths_free(struct paths *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
+        paths_close(p, i);
+    loop_timer_cancel(p->loop, &p->timer);
+    secret_wipe(p->datagrams, sizeof(p->datagrams));
+    free(p);
+}
+
+void paths_close(struct paths *p, size_t path)
+{
+    struct path *at = &p->paths[path];
+    loop_remove(p->loop, &at->watch);
+    fd_close(&at->fd);
+    at->resting = false;
+}
+
+/* ---- receiving ---- */
+
+static void prepare_batch(struct paths *p)
+{
+    for (size_t i = 0; i < PATHS_BATCH; i++)
+        p->headers[i].msg_hdr = (struct msghdr){.msg_iov = &p->vectors[i],
+                                                .msg_iovlen = 1,
+                                                .msg_name = &p->sources[i],
+                                                .msg_namelen = sizeof(p->sources[i])};
+}
+
+static bool is_from(const struct path *path, const struct mmsghdr *header)
+{
+    struct addr source;
+    const struct msghdr *m = &header->msg_hdr;
+    if (m->msg_flags & MSG_TRUNC) /* longer than any datagram we take (U18) */
+        return false;
+    return addr_from_sockaddr(m->msg_name, m->msg_namelen, &source) == 0 &&
+           addr_equal(&source, &path->remote);
+}
+
+static int receive_batch(struct paths *p, struct path *path, uint64_t now_us)
+{
+    prepare_batch(p);
+    int count = recvmmsg(path->fd, p->headers, PATHS_BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < count; i++) {
+        if (path->fd < 0) /* closed by a datagram before */
+            break;
+        if (is_from(path, &p->headers[i]))
+            p->receive(p->ctx, path->index, p->datagrams[i], p->headers[i].msg_len, now_us);
+        else
+            p->strays++;
+    }
+    return count;
+}
+
+/* Reads all that is there, within bounds. An ICMP error (ECONNREFUSED) is consumed by the call that
+ * reports it and means nothing. */
+static void receive_all(struct paths *p, struct path *path, uint64_t now_us)
+{
+    for (int i = 0; i < BATCHES_MAX && path->fd >= 0; i++) {
+        int count = receive_batch(p, path, now_us);
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (count > 0)
+            path->heard_us = now_us;
+        if (count >= 0 && count < (int)PATHS_BATCH)
+            return;
+    }
+}
+
+static void on_readable(void *ctx, uint32_t events);
+
+static void on_rest_over(void *ctx)
+{
+    struct paths *p = ctx;
+    uint64_t now_us = clock_now_us();
+    bool any = false;
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
+        struct path *path = &p->paths[i];
+        if (!path->resting)
+            continue;
+        receive_all(p, path, now_us);
+        if (path->fd >= 0 && now_us - path->heard_us > PATHS_QUIET_US) {
+            path->resting = false;
+            (void)loop_add(p->loop, &path->watch, path->fd, EPOLLIN, on_readable, path);
+        }
+        any = any || path->resting;
+    }
+    if (any)
+        (void)loop_timer_set(p->loop, &p->timer, now_us + p->coalesce_us, on_rest_over, p);
+    p->batch(p->ctx, now_us);
+}
+
+static void on_readable(void *ctx, uint32_t events)
+{
+    struct path *path = ctx;
+    struct paths *p = path->owner;
+    uint64_t now_us = clock_now_us();
+    (void)events;
+    receive_all(p, path, now_us);
+    if (p->rest && path->fd >= 0) {
+        path->resting = true;
+        loop_remove(p->loop, &path->watch);
+        if (p->timer.slot == 0)
+            (void)loop_timer_set(p->loop, &p->timer, now_us + p->coalesce_us, on_rest_over, p);
+    }
+    p->batch(p->ctx, now_us);
+}
+
+void paths_rest(struct paths *p, bool on)
+{
+    p->rest = on && p->coalesce_us > 0;
+}
+
+/* ---- places ---- */
+
+int paths_find(const struct paths *p, const struct addr *local, const struct addr *remote,
+               size_t *out_path)
+{
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
+        const struct path *path = &p->paths[i];
+        if (path->fd < 0 || !addr_equal(&path->remote, remote) || !addr_equal(&path->local, local))
+            continue;
+        *out_path = i;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+int paths_add(struct paths *p, int fd, const struct addr *local, const struct addr *remote,
+              size_t *out_path)
+{
+    size_t at = 0;
+    if (paths_find(p, local, remote, &at) < 0)
+        while (at < STREAM_PATHS_MAX && p->paths[at].fd >= 0)
+            at++;
+    if (at == STREAM_PATHS_MAX)
+        return -ENOSPC;
+    paths_close(p, at);
+    struct path *path = &p->paths[at];
+    int rc = loop_add(p->loop, &path->watch, fd, EPOLLIN, on_readable, path);
+    if (rc < 0)
+        return rc;
+    path->fd = fd;
+    path->local = *local;
+    path->remote = *remote;
+    path->heard_us = 0;
+    *out_path = at;
+    return 0;
+}
+
+const struct addr *paths_local(const struct paths *p, size_t path)
+{
+    return &p->paths[path].local;
+}
+
+const struct addr *paths_remote(const struct paths *p, size_t path)
+{
+    return &p->paths[path].remote;
+}
+
+void paths_send(struct paths *p, size_t path, const uint8_t *data, size_t len)
+{
+    if (path >= STREAM_PATHS_MAX || p->paths[path].fd < 0)
+        return;
+    /* the socket is connected; the sandbox allows no address here (findings/ingest.md 1) */
+    ssize_t sent = send(p->paths[path].fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent;
+}
+
+uint64_t paths_strays(const struct paths *p)
+{
+    return p->strays;
+}

@@ -1,0 +1,55 @@
+/* The sockets of one session: receiving in batches, sending, and rest between wake-ups.
+ *
+ * Each path is a UDP socket that edge connected to the peer. Its kernel queue may hold strangers'
+ * datagrams from before connect(2), so each source is compared (findings/ingest.md 1). While packets
+ * flow the sockets are not watched but read every coalesce_us: wake-ups cost far more than packets
+ * (findings/ingest.md 4). A socket that stays quiet is watched again. */
+#ifndef SLUICE_INGEST_PATHS_H
+#define SLUICE_INGEST_PATHS_H
+
+#include "lib/base/addr.h"
+#include "lib/base/loop.h"
+#include "lib/proto/stream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PATHS_BATCH 32u
+#define PATHS_QUIET_US 40000u /* without a packet: watch the socket again */
+
+/* One datagram; data may be overwritten. */
+typedef void (*paths_receive_fn)(void *ctx, size_t path, uint8_t *data, size_t len,
+                                 uint64_t now_us);
+/* After each batch, however many datagrams it had. */
+typedef void (*paths_batch_fn)(void *ctx, uint64_t now_us);
+
+struct paths;
+
+/* The loop must outlive it. 0 or -ENOMEM. */
+int paths_new(struct loop *loop, uint32_t coalesce_us, paths_receive_fn receive,
+              paths_batch_fn batch, void *ctx, struct paths **out);
+void paths_free(struct paths *p); /* closes the sockets; NULL allowed */
+
+/* Takes over fd, which is connected to remote: a place of STREAM_PATHS_MAX, the one of an earlier
+ * socket of the same tuple if there is one. -ENOSPC when all are taken, or a negative errno; then fd
+ * stays the caller's. */
+int paths_add(struct paths *p, int fd, const struct addr *local, const struct addr *remote,
+              size_t *out_path);
+void paths_close(struct paths *p, size_t path);
+/* The place of a tuple; -ENOENT. */
+int paths_find(const struct paths *p, const struct addr *local, const struct addr *remote,
+               size_t *out_path);
+const struct addr *paths_local(const struct paths *p, size_t path);
+const struct addr *paths_remote(const struct paths *p, size_t path);
+
+/* Losing a datagram is allowed: a full queue or an ICMP error is no error here. */
+void paths_send(struct paths *p, size_t path, const uint8_t *data, size_t len);
+
+/* Whether to rest between batches; off at the start, so that the handshake is quick. */
+void paths_rest(struct paths *p, bool on);
+
+/* Datagrams that were dropped for their source or size. */
+uint64_t paths_strays(const struct paths *p);
+
+#endif

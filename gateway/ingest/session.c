@@ -1,0 +1,538 @@
+/* The state machine of one published session. */
+#include "gateway/ingest/session.h"
+
+#include "gateway/ingest/feedback.h"
+#include "gateway/ingest/media.h"
+#include "gateway/rtc/answer.h"
+#include "gateway/rtc/demux.h"
+#include "gateway/rtc/dtls.h"
+#include "gateway/rtc/ice.h"
+#include "gateway/rtc/sdp.h"
+#include "gateway/rtc/srtp.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/secret.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_PATH SIZE_MAX
+
+/* One tuple. DTLS and SRTP count only after an authentic check on it (U3). */
+struct session_path {
+    bool open;
+    bool validated;
+    struct addr remote;
+    uint64_t alive_us; /* last authentic packet, or when it was opened */
+};
+
+/* Invariant: answer exists from OFFERED on, dtls and media too; srtp from KEYED on; none of them in
+ * ENDED. selected is NO_PATH or an open path. */
+struct session {
+    enum session_state state;
+    struct session_io io;
+    void *ctx;
+    struct settings_ingest settings;
+    struct msg_ingest_bind bind;
+    const struct cert *cert;
+    struct ring_writer *ring;
+    int64_t wall_offset_us;
+    struct answer *answer;
+    char ufrag[STREAM_UFRAG_LEN + 1];
+    char pwd[STREAM_PWD_LEN + 1];
+    struct session_path paths[STREAM_PATHS_MAX];
+    size_t selected;
+    bool nominated;
+    struct dtls *dtls;
+    struct srtp *srtp;
+    struct media *media;
+    struct feedback feedback;
+    uint64_t answered_us;
+    uint64_t alive_us;
+    uint64_t tick_us;
+    uint64_t last_packet_us; /* survives the media for the last report */
+    unsigned rtcp_this_second;
+    uint64_t bad_srtp;
+    uint64_t dropped;
+};
+
+/* ---- the machine ---- */
+
+const char *session_state_name(enum session_state state)
+{
+    static const char *const names[SESSION_STATE_COUNT] = {"bound", "offered", "connected",
+                                                           "keyed", "live",    "ended"};
+    return (unsigned)state < SESSION_STATE_COUNT ? names[state] : "unknown";
+}
+
+int session_next_state(enum session_state state, enum session_event event)
+{
+    /* the only state in which each event has a meaning, and where it leads */
+    static const struct {
+        enum session_state from;
+        enum session_state to;
+    } steps[SESSION_EVENT_COUNT] = {
+        [SESSION_ANSWERED] = {SESSION_BOUND, SESSION_OFFERED},
+        [SESSION_CHECKED] = {SESSION_OFFERED, SESSION_CONNECTED},
+        [SESSION_SECURED] = {SESSION_CONNECTED, SESSION_KEYED},
+        [SESSION_FRAME] = {SESSION_KEYED, SESSION_LIVE},
+    };
+    if (event == SESSION_END)
+        return state == SESSION_ENDED ? -EPROTO : SESSION_ENDED;
+    if ((unsigned)event >= SESSION_EVENT_COUNT || state != steps[event].from)
+        return -EPROTO;
+    return (int)steps[event].to;
+}
+
+static void report(struct session *s, enum ingest_state state, enum end_reason reason)
+{
+    struct msg_ingest_state message = {.session = s->bind.session,
+                                       .last_packet_us = s->last_packet_us,
+                                       .state = state,
+                                       .reason = reason};
+    s->io.report(s->ctx, &message);
+}
+
+static void wipe(struct session *s)
+{
+    srtp_free(s->srtp);
+    s->srtp = NULL;
+    dtls_free(s->dtls);
+    s->dtls = NULL;
+    media_free(s->media);
+    s->media = NULL;
+    if (s->answer)
+        secret_wipe(s->answer, sizeof(*s->answer));
+    free(s->answer);
+    s->answer = NULL;
+    secret_wipe(s->ufrag, sizeof(s->ufrag));
+    secret_wipe(s->pwd, sizeof(s->pwd));
+}
+
+static void enter_ended(struct session *s, enum end_reason reason)
+{
+    if (s->media)
+        s->last_packet_us = s->media->stats.last_packet_us;
+    if (s->dtls)
+        dtls_close(s->dtls); /* close_notify, when there are keys (SEC-15) */
+    wipe(s);
+    log_event(LOG_INFO, "ended",
+              "session=%" PRIu64 " reason=%s last_packet_us=%" PRIu64 " bad_srtp=%" PRIu64
+              " dropped=%" PRIu64,
+              s->bind.session, end_reason_name(reason), s->last_packet_us, s->bad_srtp, s->dropped);
+    report(s, INGEST_ENDED, reason);
+}
+
+/* The only writer of the state. */
+static void enter(struct session *s, enum session_state state, enum end_reason reason)
+{
+    s->state = state;
+    if (state != SESSION_ENDED)
+        log_event(LOG_INFO, session_state_name(state), "session=%" PRIu64, s->bind.session);
+    switch (state) {
+    case SESSION_CONNECTED:
+        report(s, INGEST_CONNECTED, END_NONE);
+        break;
+    case SESSION_KEYED:
+        report(s, INGEST_KEYED, END_NONE);
+        break;
+    case SESSION_LIVE:
+        report(s, INGEST_LIVE, END_NONE);
+        break;
+    case SESSION_ENDED:
+        enter_ended(s, reason);
+        break;
+    default:
+        break;
+    }
+}
+
+static void step(struct session *s, enum session_event event, enum end_reason reason)
+{
+    int next = session_next_state(s->state, event);
+    if (next >= 0)
+        enter(s, (enum session_state)next, reason);
+}
+
+void session_end(struct session *s, enum end_reason reason)
+{
+    step(s, SESSION_END, reason);
+}
+
+enum session_state session_state(const struct session *s)
+{
+    return s->state;
+}
+
+/* ---- life ---- */
+
+int session_new(const struct session_config *config, const struct session_io *io, void *ctx,
+                struct session **out)
+{
+    struct session *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->io = *io;
+    s->ctx = ctx;
+    s->settings = *config->settings;
+    s->bind = *config->bind;
+    s->cert = config->cert;
+    s->ring = config->ring;
+    s->wall_offset_us = config->wall_offset_us;
+    s->selected = NO_PATH;
+    *out = s;
+    return 0;
+}
+
+void session_free(struct session *s)
+{
+    if (!s)
+        return;
+    wipe(s);
+    free(s);
+}
+
+/* ---- offer and answer ---- */
+
+static void on_dtls_send(void *ctx, const uint8_t *data, size_t len)
+{
+    struct session *s = ctx;
+    if (s->selected != NO_PATH)
+        s->io.send(s->ctx, s->selected, data, len);
+}
+
+static int make_answer(struct session *s, struct slice offer, const char **out_reason)
+{
+    int rc = -ENOMEM;
+    struct sdp *sdp = calloc(1, sizeof(*sdp));
+    s->answer = calloc(1, sizeof(*s->answer));
+    if (!sdp || !s->answer)
+        goto out;
+    rc = sdp_parse(offer, sdp, out_reason);
+    if (rc < 0)
+        goto out;
+    secret_random_text(s->ufrag, STREAM_UFRAG_LEN);
+    secret_random_text(s->pwd, STREAM_PWD_LEN);
+    struct answer_local local = {.ufrag = s->ufrag,
+                                 .pwd = s->pwd,
+                                 .addresses = s->settings.candidates,
+                                 .address_count = s->settings.candidate_count,
+                                 .start_bitrate_kbps = s->settings.start_bitrate_kbps};
+    cert_fingerprint(s->cert, &local.fingerprint);
+    secret_random(&local.session_id, sizeof(local.session_id));
+    local.session_id >>= 1;
+    rc = answer_make(sdp, &local, s->answer, out_reason);
+out:
+    free(sdp);
+    return rc;
+}
+
+static int prepare(struct session *s)
+{
+    const struct answer *answer = s->answer;
+    struct media_limits limits = {.max_width = s->bind.max_width,
+                                  .max_height = s->bind.max_height,
+                                  .jitter_deadline_us = s->settings.jitter_deadline_us};
+    int rc = dtls_new(s->cert, answer->fingerprints, answer->fingerprint_count, on_dtls_send, s,
+                      &s->dtls);
+    if (rc < 0)
+        return rc;
+    rc = media_new(answer, &limits, s->ring, s->wall_offset_us, &s->media);
+    if (rc < 0)
+        return rc;
+    uint32_t ssrc;
+    char cname[FEEDBACK_CNAME_LEN + 1];
+    secret_random(&ssrc, sizeof(ssrc));
+    secret_random_text(cname, FEEDBACK_CNAME_LEN);
+    feedback_init(&s->feedback, answer, s->bind.max_bitrate_bps, ssrc, cname);
+    return 0;
+}
+
+static void fill_answer(struct session *s, struct msg_answer *out, char *text, size_t *out_len)
+{
+    memcpy(text, s->answer->text, s->answer->text_len);
+    *out_len = s->answer->text_len;
+    out->status = 201;
+    memcpy(out->ufrag, s->ufrag, sizeof(s->ufrag));
+    memcpy(out->pwd, s->pwd, sizeof(s->pwd));
+    if (s->answer->tracks[TRACK_VIDEO].codec != CODEC_NONE)
+        out->renditions |= 1u << TRACK_VIDEO;
+    if (s->answer->tracks[TRACK_AUDIO].codec != CODEC_NONE)
+        out->renditions |= 1u << TRACK_AUDIO;
+}
+
+void session_offer(struct session *s, struct slice offer, uint64_t now_us, struct msg_answer *out,
+                   char *text, size_t cap, size_t *out_len)
+{
+    const char *reason = "The gateway could not prepare the session.";
+    memset(out, 0, sizeof(*out));
+    out->session = s->bind.session;
+    *out_len = 0;
+    int rc = make_answer(s, offer, &reason);
+    if (rc == 0 && s->answer->text_len > cap)
+        rc = -EMSGSIZE;
+    if (rc == 0)
+        rc = prepare(s);
+    if (rc < 0) {
+        out->status = (uint16_t)sdp_http_status(rc);
+        (void)text_copy(out->reason, sizeof(out->reason), slice_of(reason));
+        log_event(LOG_INFO, "refused", "session=%" PRIu64 " status=%u reason=\"%s\"",
+                  s->bind.session, out->status, reason);
+        wipe(s);
+        s->state = SESSION_ENDED; /* quietly: the answer has told all */
+        return;
+    }
+    fill_answer(s, out, text, out_len);
+    s->answered_us = now_us;
+    s->alive_us = now_us;
+    s->tick_us = now_us + CLOCK_SECOND_US;
+    step(s, SESSION_ANSWERED, END_NONE);
+}
+
+/* ---- datagrams ---- */
+
+void session_open_path(struct session *s, size_t path, const struct addr *remote, uint64_t now_us)
+{
+    if (path >= STREAM_PATHS_MAX)
+        return;
+    if (s->selected == path)
+        s->selected = NO_PATH;
+    s->paths[path] = (struct session_path){.open = true, .remote = *remote, .alive_us = now_us};
+}
+
+static void note_alive(struct session *s, size_t path, uint64_t now_us)
+{
+    s->alive_us = now_us;
+    s->paths[path].alive_us = now_us;
+}
+
+/* Before a nomination DTLS goes where it came from (ICE-06); a check with USE-CANDIDATE decides
+ * (ICE-07). */
+static void select_path(struct session *s, size_t path, bool nominate)
+{
+    if (s->nominated && !nominate)
+        return;
+    if (nominate && s->selected != path)
+        log_event(LOG_DEBUG, "path_selected", "session=%" PRIu64 " path=%zu", s->bind.session,
+                  path);
+    s->nominated = s->nominated || nominate;
+    s->selected = path;
+}
+
+static void receive_stun(struct session *s, size_t path, const uint8_t *data, size_t len,
+                         uint64_t now_us)
+{
+    struct ice_credentials credentials = {
+        .ufrag = s->ufrag, .pwd = s->pwd, .peer_ufrag = s->answer->peer_ufrag};
+    uint8_t reply[ICE_REPLY_MAX];
+    size_t reply_len = 0;
+    bool use = false;
+    enum ice_verdict verdict = ice_answer(data, len, &credentials, &s->paths[path].remote, reply,
+                                          sizeof(reply), &reply_len, &use);
+    if (verdict == ICE_DROP) {
+        s->dropped++;
+        return;
+    }
+    note_alive(s, path, now_us);
+    s->io.send(s->ctx, path, reply, reply_len);
+    if (verdict != ICE_ACCEPT)
+        return;
+    s->paths[path].validated = true;
+    if (use || s->selected == NO_PATH)
+        select_path(s, path, use);
+    step(s, SESSION_CHECKED, END_NONE);
+}
+
+static void secure(struct session *s, uint64_t now_us)
+{
+    struct srtp_keys keys;
+    int rc = dtls_get_keys(s->dtls, &keys);
+    if (rc == 0)
+        rc = srtp_new(&keys, &s->srtp);
+    secret_wipe(&keys, sizeof(keys));
+    if (rc < 0) {
+        log_event(LOG_ERROR, "srtp", "session=%" PRIu64 " error=%d", s->bind.session, rc);
+        session_end(s, END_REFUSED);
+        return;
+    }
+    step(s, SESSION_SECURED, END_NONE);
+    feedback_start(&s->feedback, now_us);
+}
+
+static void on_dtls_event(struct session *s, enum dtls_event event, uint64_t now_us)
+{
+    switch (event) {
+    case DTLS_NONE:
+        break;
+    case DTLS_KEYED:
+        secure(s, now_us);
+        break;
+    case DTLS_CLOSED:
+        session_end(s, END_CLOSED);
+        break;
+    case DTLS_FAILED:
+        log_event(LOG_WARN, "dtls_failed", "session=%" PRIu64 " cause=%s", s->bind.session,
+                  dtls_failure_name(dtls_failure(s->dtls)));
+        session_end(s, END_REFUSED);
+        break;
+    }
+}
+
+static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
+{
+    struct rtp_packet clear;
+    if (rtp_parse_header(data, len, &clear) < 0 || !media_expects(s->media, clear.payload_type)) {
+        s->dropped++;
+        return;
+    }
+    if (srtp_decrypt_rtp(s->srtp, data, &len, now_us) < 0) {
+        s->bad_srtp++;
+        return;
+    }
+    note_alive(s, path, now_us);
+    if (media_rtp(s->media, data, len, now_us) < 0)
+        s->dropped++;
+    if (s->state == SESSION_KEYED && s->media->stats.frames > 0)
+        step(s, SESSION_FRAME, END_NONE);
+    if (s->media->unsupported)
+        session_end(s, END_BROKEN);
+}
+
+static void receive_rtcp(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
+{
+    if (s->rtcp_this_second >= SESSION_RTCP_PER_S) {
+        s->dropped++;
+        return;
+    }
+    s->rtcp_this_second++;
+    if (srtp_decrypt_rtcp(s->srtp, data, &len) < 0) {
+        s->bad_srtp++;
+        return;
+    }
+    note_alive(s, path, now_us);
+    if (media_rtcp(s->media, data, len, now_us) < 0)
+        s->dropped++;
+}
+
+void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
+{
+    bool running = s->state != SESSION_BOUND && s->state != SESSION_ENDED;
+    if (!running || path >= STREAM_PATHS_MAX || !s->paths[path].open)
+        return;
+    enum demux_class class = demux_classify(data, len);
+    if (class == DEMUX_STUN) {
+        receive_stun(s, path, data, len, now_us);
+        return;
+    }
+    if (class == DEMUX_DROP || !s->paths[path].validated) {
+        s->dropped++;
+        return;
+    }
+    if (class == DEMUX_DTLS) {
+        select_path(s, path, false);
+        on_dtls_event(s, dtls_receive(s->dtls, data, len, now_us), now_us);
+        return;
+    }
+    if (!s->srtp) {
+        s->dropped++;
+        return;
+    }
+    if (class == DEMUX_RTP)
+        receive_rtp(s, path, data, len, now_us);
+    else
+        receive_rtcp(s, path, data, len, now_us);
+}
+
+/* ---- time ---- */
+
+static bool is_keyed(const struct session *s)
+{
+    return s->state == SESSION_KEYED || s->state == SESSION_LIVE;
+}
+
+static void send_feedback(struct session *s, uint64_t now_us)
+{
+    uint8_t packet[FEEDBACK_PACKET_MAX + SRTP_TRAILER_MAX];
+    struct writer w;
+    writer_init(&w, packet, FEEDBACK_PACKET_MAX);
+    if (s->selected == NO_PATH || !feedback_write(&s->feedback, s->media, now_us, &w))
+        return;
+    size_t len = w.len;
+    if (srtp_encrypt_rtcp(s->srtp, packet, &len, sizeof(packet)) == 0)
+        s->io.send(s->ctx, s->selected, packet, len);
+}
+
+/* A path that is not in use and was silent for long goes back to edge (design.md 2a). */
+static void close_silent_paths(struct session *s, uint64_t now_us)
+{
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
+        struct session_path *path = &s->paths[i];
+        if (!path->open || i == s->selected || now_us - path->alive_us < SESSION_SILENCE_US)
+            continue;
+        path->open = false;
+        s->io.close_path(s->ctx, i);
+    }
+}
+
+static void tick(struct session *s, uint64_t now_us)
+{
+    s->tick_us = now_us + CLOCK_SECOND_US;
+    s->rtcp_this_second = 0;
+    close_silent_paths(s, now_us);
+    if (!is_keyed(s))
+        return;
+    media_tick(s->media);
+    struct stats stats = s->media->stats;
+    stats.bad_srtp = s->bad_srtp;
+    stats.dropped += s->dropped;
+    s->io.stats(s->ctx, &stats);
+}
+
+void session_on_timer(struct session *s, uint64_t now_us)
+{
+    if (s->state == SESSION_BOUND || s->state == SESSION_ENDED)
+        return;
+    if (!is_keyed(s) && now_us - s->answered_us >= SESSION_KEYS_US) {
+        session_end(s, END_NOT_STARTED);
+        return;
+    }
+    if (now_us - s->alive_us >= SESSION_SILENCE_US) {
+        session_end(s, END_SILENT);
+        return;
+    }
+    if (dtls_deadline_us(s->dtls, now_us) <= now_us)
+        on_dtls_event(s, dtls_on_timer(s->dtls, now_us), now_us);
+    if (s->state == SESSION_ENDED)
+        return;
+    if (is_keyed(s)) {
+        media_on_timer(s->media, now_us);
+        send_feedback(s, now_us);
+    }
+    if (now_us >= s->tick_us)
+        tick(s, now_us);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t session_due_us(const struct session *s, uint64_t now_us)
+{
+    if (s->state == SESSION_BOUND || s->state == SESSION_ENDED)
+        return UINT64_MAX;
+    uint64_t due_us = sooner(s->tick_us, s->alive_us + SESSION_SILENCE_US);
+    due_us = sooner(due_us, dtls_deadline_us(s->dtls, now_us));
+    if (!is_keyed(s))
+        return sooner(due_us, s->answered_us + SESSION_KEYS_US);
+    due_us = sooner(due_us, media_due_us(s->media));
+    return sooner(due_us, feedback_due_us(&s->feedback, s->media));
+}
+
+void session_want_keyframe(struct session *s)
+{
+    if (s->media)
+        media_want_keyframe(s->media);
+}

@@ -1,0 +1,94 @@
+/* The state machine of one published session: offer to answer, ICE, DTLS, SRTP, media, end.
+ *
+ *   BOUND --answered--> OFFERED --first check--> CONNECTED --keys--> KEYED --first frame--> LIVE
+ *   every state --end--> ENDED, where all keys and media are wiped
+ *
+ * Does no I/O and reads no clock: datagrams and now_us in, datagrams and reports out through
+ * session_io. Forged packets are counted and never end or change anything (threats.md U9, U10). */
+#ifndef SLUICE_INGEST_SESSION_H
+#define SLUICE_INGEST_SESSION_H
+
+#include "gateway/rtc/cert.h"
+#include "lib/base/addr.h"
+#include "lib/base/ring.h"
+#include "lib/base/text.h"
+#include "lib/proto/msg.h"
+#include "lib/proto/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SESSION_KEYS_US (10u * 1000000u)    /* from the answer to keys (WHIP-70) */
+#define SESSION_SILENCE_US (30u * 1000000u) /* without an authenticated packet (WHIP-72) */
+#define SESSION_RTCP_PER_S 200u             /* compounds taken per second (U14) */
+
+enum session_state {
+    SESSION_BOUND,
+    SESSION_OFFERED,
+    SESSION_CONNECTED,
+    SESSION_KEYED,
+    SESSION_LIVE,
+    SESSION_ENDED,
+    SESSION_STATE_COUNT,
+};
+
+enum session_event {
+    SESSION_ANSWERED, /* an offer was answered with 201 */
+    SESSION_CHECKED,  /* an authentic STUN check came */
+    SESSION_SECURED,  /* DTLS is done, SRTP keys exist */
+    SESSION_FRAME,    /* a frame went into the ring */
+    SESSION_END,      /* for the reason given */
+    SESSION_EVENT_COUNT,
+};
+
+/* What the owner does for the session; called inside the functions below and must not call them. */
+struct session_io {
+    void (*send)(void *ctx, size_t path, const uint8_t *data, size_t len);
+    void (*close_path)(void *ctx, size_t path); /* its flow goes back to edge */
+    void (*report)(void *ctx, const struct msg_ingest_state *state);
+    void (*stats)(void *ctx, const struct stats *stats); /* each second once keyed */
+};
+
+/* What a session needs besides the offer. cert and ring stay the caller's and must outlive it. */
+struct session_config {
+    const struct settings_ingest *settings;
+    const struct msg_ingest_bind *bind;
+    const struct cert *cert;
+    struct ring_writer *ring;
+    int64_t wall_offset_us; /* wall clock minus CLOCK_MONOTONIC */
+};
+
+struct session;
+
+/* 0 or -ENOMEM. config is copied. */
+int session_new(const struct session_config *config, const struct session_io *io, void *ctx,
+                struct session **out);
+void session_free(struct session *s); /* wipes, without a word to anybody; NULL allowed */
+
+/* Answers the offer: fills *out (status 201 and credentials, or 4xx and a reason) and writes the
+ * answer's text to text[cap]; *out_len is 0 for a refusal, after which the session has ended. */
+void session_offer(struct session *s, struct slice offer, uint64_t now_us, struct msg_answer *out,
+                   char *text, size_t cap, size_t *out_len);
+
+/* A socket of the tuple exists at this place; nothing about it is trusted before its first authentic
+ * check. */
+void session_open_path(struct session *s, size_t path, const struct addr *remote, uint64_t now_us);
+/* Takes one datagram of a path; data is overwritten by decryption. */
+void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us);
+/* To be called after a batch of datagrams and when session_due_us has come. */
+void session_on_timer(struct session *s, uint64_t now_us);
+uint64_t session_due_us(const struct session *s, uint64_t now_us);
+
+void session_want_keyframe(struct session *s);
+/* Sends close_notify, wipes and reports INGEST_ENDED, once. */
+void session_end(struct session *s, enum end_reason reason);
+
+enum session_state session_state(const struct session *s);
+const char *session_state_name(enum session_state state);
+
+/* The rule of the machine alone: the state after the event, or -EPROTO when it does not belong
+ * there; such an event changes nothing. */
+int session_next_state(enum session_state state, enum session_event event);
+
+#endif
