@@ -128,16 +128,15 @@ static long escape_map_one(int fd)
 /* Every memfd that is open: a ring or a segment of which this process is to be a reader only. */
 static long escape_map_shared(void)
 {
-    bool found = false;
+    int refused = ENOENT; /* no memfd at all */
     for (int fd = 3; fd <= ESCAPE_FD_MAX; fd++) {
         if (fcntl(fd, F_GET_SEALS) < 0)
             continue;
-        found = true;
         if (escape_map_one(fd) == 0)
             return 0;
+        refused = errno;
     }
-    if (!found)
-        errno = ENOENT;
+    errno = refused;
     return -1;
 }
 
