@@ -40,7 +40,7 @@ static int on_ready(void *ctx, const struct chan_message *m)
     case PROCESS_KIND_COUNT:
         break;
     }
-    if (supervisor_is_ready(p->sup) && !p->sup->announced) {
+    if (process_all_ready(p->sup) && !p->sup->announced) {
         p->sup->announced = true;
         log_event(LOG_INFO, "ready", "port=%u", p->sup->conf.port);
     }

@@ -51,7 +51,7 @@ static void process_row(struct process *auth, uint64_t request, const struct pro
 
 void control_rows_answer(struct supervisor *sup, struct process *auth, const struct msg_ctl *m)
 {
-    struct msg_ctl_done done = {.request = m->request, .ready = supervisor_is_ready(sup)};
+    struct msg_ctl_done done = {.request = m->request, .ready = process_all_ready(sup)};
     if (m->op == CTL_STREAMS) {
         for (size_t i = 0; i < PLAYBACK_MAX; i++) {
             if (sup->playbacks[i])

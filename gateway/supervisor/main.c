@@ -123,18 +123,6 @@ static int read_arguments(int argc, char **argv, struct conf *conf, struct optio
     return options->help ? 0 : conf_check(conf);
 }
 
-bool supervisor_is_ready(const struct supervisor *sup)
-{
-    uint32_t ready[PROCESS_KIND_COUNT] = {0};
-    for (size_t i = 0; i < PROCESS_MAX; i++) {
-        const struct process *p = sup->processes[i];
-        if (p && p->ready && !p->ending)
-            ready[p->kind]++;
-    }
-    return ready[PROCESS_EDGE] && ready[PROCESS_AUTH] && ready[PROCESS_INGEST] &&
-           ready[PROCESS_TRANSCODE] && ready[PROCESS_WEB] >= sup->conf.web_processes;
-}
-
 static void on_heartbeat(void *ctx)
 {
     struct supervisor *sup = ctx;
@@ -163,6 +151,15 @@ static int find_libexec(struct supervisor *sup)
     char *slash = strrchr(sup->libexec, '/');
     if (slash)
         *slash = '\0';
+    for (enum process_kind kind = 0; kind < PROCESS_KIND_COUNT; kind++) {
+        char program[CONF_PATH_MAX + 32];
+        snprintf(program, sizeof(program), "%s/sluice-%s", sup->libexec, process_name(kind));
+        if (access(program, X_OK) < 0) {
+            fprintf(stderr, "sluiced: %s: %s: build or install it beside sluiced\n", program,
+                    strerror(errno));
+            return -ENOENT;
+        }
+    }
     return 0;
 }
 

@@ -276,6 +276,18 @@ void process_each_web(struct supervisor *sup, void (*fn)(struct process *web, vo
     }
 }
 
+bool process_all_ready(const struct supervisor *sup)
+{
+    uint32_t ready[PROCESS_KIND_COUNT] = {0};
+    for (size_t i = 0; i < PROCESS_MAX; i++) {
+        const struct process *p = sup->processes[i];
+        if (p && p->ready && !p->ending)
+            ready[p->kind]++;
+    }
+    return ready[PROCESS_EDGE] && ready[PROCESS_AUTH] && ready[PROCESS_INGEST] &&
+           ready[PROCESS_TRANSCODE] && ready[PROCESS_WEB] >= sup->conf.web_processes;
+}
+
 int process_send(struct process *p, enum msg_type type, const void *body, const void *blob,
                  size_t blob_len, const int *fds)
 {

@@ -88,6 +88,9 @@ int process_send(struct process *p, enum msg_type type, const void *body, const 
 void process_end(struct process *p);
 void process_kill(struct process *p);
 
+/* At least one process of each kind is ready, and all web processes are. */
+bool process_all_ready(const struct supervisor *sup);
+
 /* Called on MSG_READY and MSG_PONG. */
 int process_on_ready(struct process *p, const struct msg_ready *ready);
 void process_on_pong(struct process *p, uint64_t number);

@@ -39,7 +39,4 @@ struct supervisor {
     struct publication_ask asks[PUBLICATION_ASKS_MAX];
 };
 
-/* All of edge, auth and web are ready. */
-bool supervisor_is_ready(const struct supervisor *sup);
-
 #endif
