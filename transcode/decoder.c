@@ -1,0 +1,86 @@
+/* Video frames become pictures: FFmpeg's native decoders, one thread, no delay. */
+#include "transcode/decoder.h"
+
+#include "transcode/avlib.h"
+
+#include <errno.h>
+#include <libavcodec/avcodec.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct decoder {
+    AVCodecContext *codec;
+    AVPacket *packet;
+    AVFrame *picture;
+};
+
+static int open_codec(struct decoder *d, const AVCodec *codec, int64_t max_pixels,
+                      const uint8_t *config, size_t config_len)
+{
+    d->codec = avcodec_alloc_context3(codec);
+    d->packet = av_packet_alloc();
+    d->picture = av_frame_alloc();
+    if (d->codec == NULL || d->packet == NULL || d->picture == NULL)
+        return -ENOMEM;
+    d->codec->thread_count = 1;
+    d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
+    d->codec->max_pixels = max_pixels;
+    if (config_len > 0) {
+        d->codec->extradata = av_mallocz(config_len + AV_INPUT_BUFFER_PADDING_SIZE);
+        if (d->codec->extradata == NULL)
+            return -ENOMEM;
+        memcpy(d->codec->extradata, config, config_len);
+        d->codec->extradata_size = (int)config_len;
+    }
+    return avlib_error(avcodec_open2(d->codec, codec, NULL));
+}
+
+int decoder_new(enum codec codec, int64_t max_pixels, const uint8_t *config, size_t config_len,
+                struct decoder **out)
+{
+    /* By name: the identifier alone might give libvpx. */
+    const AVCodec *native = avcodec_find_decoder_by_name(codec == CODEC_VP8 ? "vp8" : "h264");
+    if (native == NULL || (codec != CODEC_VP8 && codec != CODEC_H264))
+        return -ENOTSUP;
+    struct decoder *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return -ENOMEM;
+    int result = open_codec(d, native, max_pixels, config, config_len);
+    if (result != 0) {
+        decoder_free(d);
+        return result;
+    }
+    *out = d;
+    return 0;
+}
+
+void decoder_free(struct decoder *d)
+{
+    if (d == NULL)
+        return;
+    avcodec_free_context(&d->codec);
+    av_packet_free(&d->packet);
+    av_frame_free(&d->picture);
+    free(d);
+}
+
+int decoder_push(struct decoder *d, const uint8_t *data, size_t len, const AVFrame **out)
+{
+    if (len < 1 || len > INT_MAX / 2)
+        return -EBADMSG;
+    int result = av_new_packet(d->packet, (int)len);
+    if (result < 0)
+        return avlib_error(result);
+    memcpy(d->packet->data, data, len);
+    result = avcodec_send_packet(d->codec, d->packet);
+    av_packet_unref(d->packet);
+    if (result >= 0)
+        result = avcodec_receive_frame(d->codec, d->picture);
+    if (result < 0)
+        return avlib_error(result);
+    if (d->picture->format != AV_PIX_FMT_YUV420P && d->picture->format != AV_PIX_FMT_YUVJ420P)
+        return -ENOTSUP;
+    *out = d->picture;
+    return 0;
+}

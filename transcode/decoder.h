@@ -1,0 +1,23 @@
+/* Video frames become pictures: FFmpeg's native decoders, one thread, no delay (M3, M4). */
+#ifndef SLUICE_TRANSCODE_DECODER_H
+#define SLUICE_TRANSCODE_DECODER_H
+
+#include "lib/proto/stream.h"
+
+#include <libavutil/frame.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct decoder;
+
+/* codec is CODEC_VP8 or CODEC_H264 (4-byte lengths; config is the contents of avcC). Pictures of
+ * more than max_pixels are refused before memory is taken for them. 0 or a negative errno. */
+int decoder_new(enum codec codec, int64_t max_pixels, const uint8_t *config, size_t config_len,
+                struct decoder **out);
+void decoder_free(struct decoder *d); /* NULL allowed */
+
+/* Decodes one frame. 0 and a picture (8 bits, 4:2:0) that belongs to the decoder until the next
+ * call; -EAGAIN when the frame gave none; -EBADMSG or another negative errno: go on with a key frame. */
+int decoder_push(struct decoder *d, const uint8_t *data, size_t len, const AVFrame **out);
+
+#endif
