@@ -65,8 +65,7 @@ void paths_free(struct paths *p)
     if (!p)
         return;
     for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
-        paths_close(p, i);
-    loop_timer_cancel(p->loop, &p->timer);
+        fd_close(&p->paths[i].fd);
     secret_wipe(p->datagrams, sizeof(p->datagrams));
     free(p);
 }

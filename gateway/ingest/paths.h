@@ -26,10 +26,11 @@ typedef void (*paths_batch_fn)(void *ctx, uint64_t now_us);
 
 struct paths;
 
-/* The loop must outlive it. 0 or -ENOMEM. */
+/* 0 or -ENOMEM. */
 int paths_new(struct loop *loop, uint32_t coalesce_us, paths_receive_fn receive,
               paths_batch_fn batch, void *ctx, struct paths **out);
-void paths_free(struct paths *p); /* closes the sockets; NULL allowed */
+/* Closes the sockets. Call it after the loop's last turn; the loop itself may be gone. NULL allowed. */
+void paths_free(struct paths *p);
 
 /* Takes over fd, which is connected to remote: a place of STREAM_PATHS_MAX, the one of an earlier
  * socket of the same tuple if there is one. -ENOSPC when all are taken, or a negative errno; then fd
