@@ -10,24 +10,25 @@
 #ifndef SLUICE_RTC_DTLSFILTER_H
 #define SLUICE_RTC_DTLSFILTER_H
 
+#include "lib/base/reader.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define DTLSFILTER_MESSAGE_MAX 4096u /* claimed length of a handshake message */
 #define DTLSFILTER_EARLY_MAX 16u     /* encrypted records let through before keys, per handshake */
-#define DTLSFILTER_DATAGRAM_MAX 1500u
 
 /* State of one handshake; all zero at the start and after a restart. */
 struct dtlsfilter {
-    bool keyed;       /* set by the caller after the handshake: then only epoch 1 passes */
-    bool hello_seen;  /* a ClientHello passed: before that nothing else does */
-    unsigned early;   /* encrypted records passed so far */
-    uint64_t dropped; /* records */
+    bool keyed;      /* set by the caller after the handshake: then only epoch 1 passes */
+    bool hello_seen; /* a ClientHello passed: before that nothing else does */
+    unsigned early;  /* encrypted records passed so far */
 };
 
-/* Copies the records that may pass to out (room for DTLSFILTER_DATAGRAM_MAX) and returns their
- * length, 0 when none. Datagrams over DTLSFILTER_DATAGRAM_MAX are dropped. */
-size_t dtlsfilter_pass(struct dtlsfilter *filter, const uint8_t *data, size_t len, uint8_t *out);
+/* Takes the next record of the datagram that may pass, borrowed from it. False at the end; a record
+ * that does not fit ends the datagram. Start with a reader over one datagram. */
+bool dtlsfilter_next(struct dtlsfilter *filter, struct reader *datagram, const uint8_t **out_record,
+                     size_t *out_len);
 
 #endif
