@@ -178,8 +178,8 @@ static void warn_about_buffer(const struct edge *edge)
                   "wanted=%" PRIu32 " got=%d hint=\"raise net.core.rmem_max\"", wanted, got);
 }
 
-/* Beside the calls of every role: UDP sockets of the two families and nothing else; their addresses
- * lie in memory that a filter cannot see, but without TCP and without sending that is harmless. */
+/* Beside the calls of every role: UDP sockets of the two families, and messages with descriptors to
+ * the supervisor. A filter cannot see the addresses: broken into, edge could still send UDP. */
 #define UDP_TYPE (SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 #define ALLOW(name)                                                                                \
     {                                                                                              \
@@ -196,6 +196,7 @@ static void warn_about_buffer(const struct edge *edge)
 
 static const struct sandbox_rule edge_calls[] = {
     ALLOW(recvmmsg),
+    ALLOW_IF(sendmsg, 0, CHAN_CONTROL_FD),
     ALLOW_IF_AND(socket, 0, AF_INET),
     ALLOW_IF_AND(socket, 1, UDP_TYPE),
     ALLOW_IF(socket, 2, 0),

@@ -17,40 +17,42 @@ static int set_option(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int join_port(int fd, const struct addr *local, const struct addr *remote,
-                     uint32_t receive_buffer_bytes)
+static int bind_beside(int fd, const struct addr *local, uint32_t receive_buffer_bytes)
 {
-    struct sockaddr_storage here, there;
-    socklen_t here_len = addr_to_sockaddr(local, &here);
-    socklen_t there_len = addr_to_sockaddr(remote, &there);
+    struct sockaddr_storage here;
+    socklen_t len = addr_to_sockaddr(local, &here);
     int rc = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (rc == 0 && local->family == 6)
         rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (rc == 0)
         rc = set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)receive_buffer_bytes);
-    if (rc == 0 && bind(fd, (const struct sockaddr *)&here, here_len) < 0)
-        rc = -errno;
-    if (rc == 0 && connect(fd, (const struct sockaddr *)&there, there_len) < 0)
+    if (rc == 0 && bind(fd, (const struct sockaddr *)&here, len) < 0)
         rc = -errno;
     return rc;
 }
 
-int port_connect(const struct addr *local, const struct addr *remote, uint32_t receive_buffer_bytes,
-                 int *out_fd)
+int port_bind(const struct addr *local, uint32_t receive_buffer_bytes, int *out_fd)
 {
     int family = local->family == 6 ? AF_INET6 : AF_INET;
-    if (local->family == 0 || local->family != remote->family)
+    if (local->family == 0)
         return -EAFNOSUPPORT;
     int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int rc = join_port(fd, local, remote, receive_buffer_bytes);
+    int rc = bind_beside(fd, local, receive_buffer_bytes);
     if (rc != 0) {
         fd_close(&fd);
         return rc;
     }
     *out_fd = fd;
     return 0;
+}
+
+int port_connect(int fd, const struct addr *remote)
+{
+    struct sockaddr_storage there;
+    socklen_t len = addr_to_sockaddr(remote, &there);
+    return connect(fd, (const struct sockaddr *)&there, len) < 0 ? -errno : 0;
 }
 
 int port_probe_buffer(uint32_t receive_buffer_bytes)
@@ -172,6 +174,15 @@ static void pass_own(struct port *port)
     }
 }
 
+void port_admit(struct port *port, uint64_t session, size_t listener, const struct addr *remote,
+                const uint8_t *data, size_t len, int fd)
+{
+    drain(port, listener, remote, fd);
+    port->sink.opened(port->sink.ctx, session, &port->listeners[listener].local, remote, data, len,
+                      fd);
+    pass_own(port);
+}
+
 static void open_flow(struct port *port, uint64_t session, size_t listener,
                       const struct addr *remote, const uint8_t *data, size_t len)
 {
@@ -179,15 +190,16 @@ static void open_flow(struct port *port, uint64_t session, size_t listener,
     int fd = -1;
     if (door_add_path(port->door, session, local, remote) != 0)
         return;
-    if (port_connect(local, remote, port->receive_buffer_bytes, &fd) != 0) {
+    int rc = port_bind(local, port->receive_buffer_bytes, &fd);
+    if (rc == 0)
+        rc = port_connect(fd, remote);
+    if (rc == 0) {
+        port_admit(port, session, listener, remote, data, len, fd);
+    } else {
         port->counters.failed++;
         door_remove_path(port->door, session, local, remote);
-        return;
     }
-    drain(port, listener, remote, fd);
-    port->sink.opened(port->sink.ctx, session, local, remote, data, len, fd);
     fd_close(&fd);
-    pass_own(port);
 }
 
 static void on_datagram(struct port *port, size_t listener, const struct addr *remote,
