@@ -68,6 +68,7 @@ static const char *const statement_sql[STATEMENT_TOTAL] = {
 struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_TOTAL];
+    sqlite3_vfs files; /* SQLite's own, but for keep_path */
 };
 
 /* ---- SQLite in our terms ---- */
@@ -254,6 +255,26 @@ static int prepare(struct store *store)
     return 0;
 }
 
+/* SQLite would resolve /proc/self/fd/N to the folder's real path and look at each part of it, and
+ * parts above the folder need not be ours to see. The descriptor is the right to it. */
+static int keep_path(sqlite3_vfs *vfs, const char *name, int cap, char *out)
+{
+    (void)vfs;
+    return text_copy(out, (size_t)cap, slice_of(name)) == 0 ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static int register_files(struct store *store)
+{
+    const sqlite3_vfs *own = sqlite3_vfs_find(NULL);
+    if (!own)
+        return -EIO;
+    store->files = *own;
+    store->files.pNext = NULL;
+    store->files.zName = "sluice";
+    store->files.xFullPathname = keep_path;
+    return error_of(sqlite3_vfs_register(&store->files, 0));
+}
+
 int store_open(int directory_fd, uid_t owner, struct store **out)
 {
     char path[STORE_PATH_MAX];
@@ -262,11 +283,13 @@ int store_open(int directory_fd, uid_t owner, struct store **out)
     if (!store)
         return -ENOMEM;
     int rc = create_file(directory_fd, owner);
+    if (rc == 0)
+        rc = register_files(store);
     if (rc < 0)
         goto out;
     rc = error_of(sqlite3_open_v2(
         path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
-        NULL));
+        store->files.zName));
     if (rc == 0)
         rc = configure(store);
     if (rc == 0)
@@ -299,6 +322,7 @@ void store_close(struct store *store)
     for (size_t i = 0; i < STATEMENT_TOTAL; i++)
         sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
+    sqlite3_vfs_unregister(&store->files);
     free(store);
 }
 
