@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void writer_init(struct writer *w, void *data, size_t cap)
@@ -85,29 +86,29 @@ void writer_text(struct writer *w, const char *format, ...)
 {
     if (w->failed)
         return;
-    /* vsnprintf needs a byte for its NUL that the buffer may not have: the last character is
-     * carried in a small buffer then. */
-    char last[2];
+    size_t room = w->cap - w->len;
+    char *whole = NULL;
+    char nothing[1];
     va_list args;
     va_list again;
     va_start(args, format);
     va_copy(again, args);
-    size_t room = w->cap - w->len;
-    int len = vsnprintf(room ? (char *)w->data + w->len : last, room, format, args);
-    va_end(args);
-    if (len < 0 || (size_t)len > room) {
-        w->failed = true;
-    } else if ((size_t)len == room && room > 0) {
-        char whole[1024];
-        int copied = vsnprintf(whole, sizeof(whole), format, again);
-        if (copied != len || (size_t)copied >= sizeof(whole))
-            w->failed = true;
-        else
-            writer_bytes(w, whole, (size_t)len);
+    int made = vsnprintf(room ? (char *)w->data + w->len : nothing, room, format, args);
+    size_t len = made < 0 ? SIZE_MAX : (size_t)made;
+    /* Text that fits exactly: vsnprintf had no room for its NUL and left out the last character. */
+    if (len == room)
+        whole = malloc(len + 1);
+    if (whole) {
+        (void)vsnprintf(whole, len + 1, format, again);
+        writer_bytes(w, whole, len);
+    } else if (len < room) {
+        w->len += len;
     } else {
-        w->len += (size_t)len;
+        w->failed = true;
     }
+    va_end(args);
     va_end(again);
+    free(whole);
 }
 
 static void patch(struct writer *w, size_t at, uint64_t value, size_t size)
