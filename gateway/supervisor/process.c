@@ -302,6 +302,14 @@ int process_send(struct process *p, enum msg_type type, const void *body, const 
     return rc;
 }
 
+/* edge and web must reach the network; every other layer is for everybody. */
+static bool has_every_layer(const struct process *p)
+{
+    const struct sandbox_report *s = &p->sandbox;
+    bool networked = p->kind == PROCESS_EDGE || p->kind == PROCESS_WEB;
+    return s->landlock_abi > 0 && s->empty_files && (networked || s->empty_network);
+}
+
 int process_on_ready(struct process *p, const struct msg_ready *ready)
 {
     const struct sandbox_report *s = &ready->sandbox;
@@ -317,6 +325,12 @@ int process_on_ready(struct process *p, const struct msg_ready *ready)
               s->landlock_abi, ready->memory_locked, ready->fd_count);
     if (!s->seccomp || !s->no_new_privs || !s->not_dumpable)
         return -EPERM;
+    if (p->sup->conf.sandbox_required && !has_every_layer(p)) {
+        log_event(LOG_ERROR, "layer_missing",
+                  "role=%s why=\"sandbox = required and a layer is absent: see role_ready\"",
+                  process_name(p->kind));
+        return -EPERM;
+    }
     p->ready = true;
     loop_timer_cancel(&p->sup->loop, &p->kill_timer);
     chan_set_phase(p->chan, PHASE_WARM);
