@@ -39,7 +39,7 @@ static void refuse_store(struct adminrun *a, uint64_t conn, int rc)
     log_event(LOG_ERROR, "store-failed", "error=%s", strerrorname_np(-rc));
     switch (rc) {
     case -ENOENT:
-        refuse(a, conn, "not-found", "there is no token with this id; see token list");
+        refuse(a, conn, "not_found", "there is no token with this id; see token list");
         break;
     case -ENOSPC:
         refuse(a, conn, "disk_full",
