@@ -1,0 +1,29 @@
+/* Counters per client address, so that one source cannot use up what all share (threats.md H2, P2).
+ *
+ * IPv4 counts by address, IPv6 by /64, because that is what one client gets. An address has an
+ * entry only while one of its counters is above 0. */
+#ifndef SLUICE_WEB_PEERS_H
+#define SLUICE_WEB_PEERS_H
+
+#include "lib/base/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum peers_what { PEERS_CONNECTION, PEERS_WAITER, PEERS_PUBLISH, PEERS_WHAT_COUNT };
+
+struct peers;
+
+/* Room for so many addresses at once. 0 or -ENOMEM. */
+int peers_new(size_t addresses, struct peers **out);
+void peers_free(struct peers *peers); /* NULL allowed */
+
+/* Counts one more; false, and nothing counted, when the address has limit already or the table is
+ * full. */
+bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t limit);
+/* Takes back one peers_take. */
+void peers_drop(struct peers *peers, const struct addr *addr, enum peers_what what);
+uint32_t peers_count(const struct peers *peers, const struct addr *addr, enum peers_what what);
+
+#endif

@@ -1,0 +1,31 @@
+/* From a request to its handler: Host allowlist, route table, and errors with the headers of the
+ * area they belong to. */
+#ifndef SLUICE_WEB_ROUTES_H
+#define SLUICE_WEB_ROUTES_H
+
+#include "web/assets.h"
+#include "web/hls.h"
+#include "web/request.h"
+#include "web/streams.h"
+#include "web/whip.h"
+
+#include <stdint.h>
+
+/* All borrowed. */
+struct routes {
+    const struct assets *assets;
+    const struct streams *streams;
+    struct hls *hls;
+    struct whip *whip;
+    const char *page_host;    /* further Host values, blank-separated */
+    const char *cors_origins; /* of /whip */
+};
+
+/* Answers the request now, or puts it aside to be answered later. */
+void routes_handle(const struct routes *routes, struct request *request, uint64_t now_us);
+
+/* The error that belongs to the request's path; status is one of problem.h. */
+struct reply *routes_problem(const struct routes *routes, const struct request *request,
+                             unsigned status, const char *detail);
+
+#endif
