@@ -43,8 +43,8 @@ typedef void (*depay_unit_fn)(void *ctx, const struct depay_unit *unit);
 
 struct depay;
 
-/* What a codec adds. Functions other than begins return 0 or a negative errno; any error but -EAGAIN
- * from finish drops the unit as lost. */
+/* What a codec adds. Functions other than begins return 0 or a negative errno; any error but
+ * -EAGAIN from finish drops the unit as lost. */
 struct depay_ops {
     size_t state_len;
     bool has_keys; /* units depend on earlier ones: after a loss wait for a key frame */

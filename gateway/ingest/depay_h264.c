@@ -50,7 +50,8 @@ static bool h264_begins(const uint8_t *payload, size_t len)
     unsigned type = payload[0] & 0x1f;
     if (type == NAL_STAP_A && len > 3)
         type = payload[3] & 0x1f;
-    return type == NAL_SPS || type == NAL_AUD; /* 7.4.1.2.3: nothing else of a unit precedes these */
+    return type == NAL_SPS ||
+           type == NAL_AUD; /* 7.4.1.2.3: nothing else of a unit precedes these */
 }
 
 static void h264_start(struct depay *d)

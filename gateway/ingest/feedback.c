@@ -79,7 +79,8 @@ static void write_remb(struct feedback *f, const struct media *m, struct writer 
     rtcp_write_remb(w, f->ssrc, f->max_bitrate_bps, ssrcs, count);
 }
 
-/* Numbers that certainly fit, with room left for what may follow; at worst each takes four bytes. */
+/* Numbers that certainly fit, with room left for what may follow; at worst each takes four bytes.
+ */
 static size_t nack_room(const struct writer *w)
 {
     size_t left = w->cap - w->len;

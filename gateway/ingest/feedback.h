@@ -33,8 +33,8 @@ void feedback_init(struct feedback *f, const struct answer *answer, uint64_t max
 /* There are keys: reports begin now. */
 void feedback_start(struct feedback *f, uint64_t now_us);
 
-/* Writes one compound with all that is due to w, which has room for FEEDBACK_PACKET_MAX bytes. False
- * when nothing is due. */
+/* Writes one compound with all that is due to w, which has room for FEEDBACK_PACKET_MAX bytes.
+ * False when nothing is due. */
 bool feedback_write(struct feedback *f, struct media *m, uint64_t now_us, struct writer *w);
 /* When feedback_write has something to say; UINT64_MAX before feedback_start. */
 uint64_t feedback_due_us(const struct feedback *f, const struct media *m);

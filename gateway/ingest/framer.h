@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define FRAMER_KEEP_S 6u /* seconds of media that stay in the ring; older ones are wiped */
+#define FRAMER_KEEP_S 6u     /* seconds of media that stay in the ring; older ones are wiped */
 #define FRAMER_RATE_MAX 480u /* frames per second of one track (M8): 2.5 ms Opus and some */
 
 /* The ring is the caller's. Invariant: recent[] holds the bytes written in each of the last

@@ -1,7 +1,7 @@
 /* Cache of H.264 parameter sets: finds the ones a picture needs (ITU-T H.264 7.4.1.2.1).
  *
- * A picture names its PPS, that names its SPS. A set that comes again with other bytes counts as not
- * yet passed on; a full cache replaces the set that came longest ago. */
+ * A picture names its PPS, that names its SPS. A set that comes again with other bytes counts as
+ * not yet passed on; a full cache replaces the set that came longest ago. */
 #ifndef SLUICE_INGEST_H264_SETS_H
 #define SLUICE_INGEST_H264_SETS_H
 

@@ -21,7 +21,7 @@ struct jitter;
 
 /* slots is a power of two up to JITTER_SLOTS_MAX. 0, -EINVAL or -ENOMEM. */
 int jitter_new(size_t slots, uint64_t deadline_us, struct jitter **out);
-void jitter_free(struct jitter *j); /* wipes media; NULL allowed */
+void jitter_free(struct jitter *j);  /* wipes media; NULL allowed */
 void jitter_reset(struct jitter *j); /* another source: forgets everything */
 
 enum jitter_verdict {

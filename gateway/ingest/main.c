@@ -83,8 +83,7 @@ static void io_send(void *ctx, size_t path, const uint8_t *data, size_t len)
 
 static void tell_gone(struct ingest *in, const struct addr *local, const struct addr *remote)
 {
-    const struct msg_path gone = {
-        .session = in->bind.session, .local = *local, .remote = *remote};
+    const struct msg_path gone = {.session = in->bind.session, .local = *local, .remote = *remote};
     (void)role_send(&in->role, MSG_PATH_GONE, &gone, NULL, 0, NULL);
 }
 

@@ -162,8 +162,7 @@ static int track_by_pt(const struct media *m, uint8_t payload_type, enum track *
 
 /* A new SSRC: by MID, else by the offer's a=ssrc lines, else by a payload type that one track alone
  * has (RFC 9143 9.2). It is remembered, because later packets have no MID. */
-static int learn_source(struct media *m, const struct rtp_packet *packet,
-                        struct media_source **out)
+static int learn_source(struct media *m, const struct rtp_packet *packet, struct media_source **out)
 {
     enum track track = TRACK_VIDEO;
     if (m->source_count == MEDIA_SOURCES_MAX)

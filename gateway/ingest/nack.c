@@ -70,8 +70,7 @@ size_t nack_take(struct nack *n, uint64_t now_us, uint16_t *out, size_t cap)
             continue;
         entry->tries++;
         entry->sent_us = now_us;
-        entry->due_us =
-            entry->tries < NACK_TRIES_MAX ? now_us + n->round_trip_us : UINT64_MAX;
+        entry->due_us = entry->tries < NACK_TRIES_MAX ? now_us + n->round_trip_us : UINT64_MAX;
         out[count++] = entry->sequence;
     }
     return count;

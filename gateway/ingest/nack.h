@@ -1,7 +1,8 @@
 /* The list of missing packets of one source: when to ask for each again (RTP-08).
  *
  * A number is asked for after a short wait for reordered packets, then once per round trip, at most
- * NACK_TRIES_MAX times. The round trip is learned from repairs that came after the first request. */
+ * NACK_TRIES_MAX times. The round trip is learned from repairs that came after the first request.
+ */
 #ifndef SLUICE_INGEST_NACK_H
 #define SLUICE_INGEST_NACK_H
 

@@ -1,9 +1,9 @@
 /* The sockets of one session: receiving in batches, sending, and rest between wake-ups.
  *
  * Each path is a UDP socket that edge connected to the peer. Its kernel queue may hold strangers'
- * datagrams from before connect(2), so each source is compared (findings/ingest.md 1). While packets
- * flow the sockets are not watched but read every coalesce_us: wake-ups cost far more than packets
- * (findings/ingest.md 4). A socket that stays quiet is watched again. */
+ * datagrams from before connect(2), so each source is compared (findings/ingest.md 1). While
+ * packets flow the sockets are not watched but read every coalesce_us: wake-ups cost far more than
+ * packets (findings/ingest.md 4). A socket that stays quiet is watched again. */
 #ifndef SLUICE_INGEST_PATHS_H
 #define SLUICE_INGEST_PATHS_H
 
@@ -29,12 +29,13 @@ struct paths;
 /* 0 or -ENOMEM. */
 int paths_new(struct loop *loop, uint32_t coalesce_us, paths_receive_fn receive,
               paths_batch_fn batch, void *ctx, struct paths **out);
-/* Closes the sockets. Call it after the loop's last turn; the loop itself may be gone. NULL allowed. */
+/* Closes the sockets. Call it after the loop's last turn; the loop itself may be gone. NULL
+ * allowed. */
 void paths_free(struct paths *p);
 
 /* Takes over fd, which is connected to remote: a place of STREAM_PATHS_MAX, the one of an earlier
- * socket of the same tuple if there is one. -ENOSPC when all are taken, or a negative errno; then fd
- * stays the caller's. */
+ * socket of the same tuple if there is one. -ENOSPC when all are taken, or a negative errno; then
+ * fd stays the caller's. */
 int paths_add(struct paths *p, int fd, const struct addr *local, const struct addr *remote,
               size_t *out_path);
 void paths_close(struct paths *p, size_t path);

@@ -1,8 +1,8 @@
 /* Reads the bit fields of an H.264 NAL unit (ITU-T H.264 7.2, 9.1) with a sticky error.
  *
  * Emulation prevention bytes (7.4.1: 00 00 03) are skipped on the way. A read past the end, or an
- * Exp-Golomb number above 32 bits, sets the error and yields zero; ask rbsp_ok() once before a value
- * decides anything. */
+ * Exp-Golomb number above 32 bits, sets the error and yields zero; ask rbsp_ok() once before a
+ * value decides anything. */
 #ifndef SLUICE_INGEST_RBSP_H
 #define SLUICE_INGEST_RBSP_H
 

@@ -17,7 +17,7 @@ struct reception {
     uint64_t expected_prior;
     uint64_t received_prior;
     bool has_transit;
-    int64_t transit; /* arrival minus timestamp, in timestamp units */
+    int64_t transit;    /* arrival minus timestamp, in timestamp units */
     uint64_t jitter_16; /* 16 times the interarrival jitter */
     bool has_sr;
     uint32_t last_sr; /* middle 32 bits of its NTP time */
@@ -28,7 +28,6 @@ struct reception {
 void reception_packet(struct reception *r, uint16_t sequence, uint32_t rtp_time, uint64_t now_us);
 void reception_sender_report(struct reception *r, uint64_t ntp, uint64_t now_us);
 /* Fills the report block and begins a new interval. */
-void reception_report(struct reception *r, uint32_t ssrc, uint64_t now_us,
-                      struct rtcp_report *out);
+void reception_report(struct reception *r, uint32_t ssrc, uint64_t now_us, struct rtcp_report *out);
 
 #endif

@@ -71,8 +71,8 @@ void session_free(struct session *s); /* wipes, without a word to anybody; NULL 
 void session_offer(struct session *s, struct slice offer, uint64_t now_us, struct msg_answer *out,
                    char *text, size_t cap, size_t *out_len);
 
-/* A socket of the tuple exists at this place; nothing about it is trusted before its first authentic
- * check. */
+/* A socket of the tuple exists at this place; nothing about it is trusted before its first
+ * authentic check. */
 void session_open_path(struct session *s, size_t path, const struct addr *remote, uint64_t now_us);
 /* Takes one datagram of a path; data is overwritten by decryption. */
 void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us);

@@ -15,7 +15,8 @@
 /* 7.3.2.1.1: these profiles carry the chroma format and scaling lists. */
 static bool has_chroma_format(uint8_t profile_idc)
 {
-    static const uint8_t profiles[] = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135};
+    static const uint8_t profiles[] = {100, 110, 122, 244, 44,  83, 86,
+                                       118, 128, 138, 139, 134, 135};
     for (size_t i = 0; i < sizeof(profiles); i++)
         if (profiles[i] == profile_idc)
             return true;

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #define SECOND 1e6
-#define SLEW 0.02             /* of the start-up correction, us per us */
-#define OFFSET_SLEW 0.5e-3    /* of the session offset */
+#define SLEW 0.02          /* of the start-up correction, us per us */
+#define OFFSET_SLEW 0.5e-3 /* of the session offset */
 #define OFFSET_GAIN 0.1
-#define STEP_US 250e3         /* above: the sender's wall clock was set */
-#define SLOPE_MAX 1e-3        /* no oscillator is worse */
-#define EARLY_REPORTS 8u      /* until then phase only, with the larger gain */
+#define STEP_US 250e3    /* above: the sender's wall clock was set */
+#define SLOPE_MAX 1e-3   /* no oscillator is worse */
+#define EARLY_REPORTS 8u /* until then phase only, with the larger gain */
 #define PHASE_GAIN_EARLY 0.5
 #define PHASE_GAIN 0.15
 #define FREQUENCY_GAIN 0.01

@@ -14,8 +14,8 @@
 
 #define SYNC_WINDOWS 8u
 #define SYNC_WINDOW_US 2000000.0
-#define SYNC_JUMP_US 1500000.0  /* RTP time against the previous frame's */
-#define SYNC_AWAY_US 5000000.0  /* mapped time against arrival (M7) */
+#define SYNC_JUMP_US 1500000.0         /* RTP time against the previous frame's */
+#define SYNC_AWAY_US 5000000.0         /* mapped time against arrival (M7) */
 #define SYNC_FLAG_SPACING_US 1000000.0 /* discontinuities are told at most this often */
 
 /* Doubles hold microseconds since the first sender report or of CLOCK_MONOTONIC: exact below 2^53,

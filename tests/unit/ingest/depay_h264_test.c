@@ -47,11 +47,8 @@ static int teardown(void **state)
 
 static int push(struct fixture *f, const void *data, size_t len, uint32_t time, bool marker)
 {
-    struct depay_packet packet = {.data = data,
-                                  .len = len,
-                                  .rtp_time = time,
-                                  .marker = marker,
-                                  .arrival_us = ++f->now_us};
+    struct depay_packet packet = {
+        .data = data, .len = len, .rtp_time = time, .marker = marker, .arrival_us = ++f->now_us};
     return depay_push(f->depay, &packet);
 }
 
@@ -267,21 +264,21 @@ static void M2_malformed_payloads_drop_the_unit(void **state)
         uint8_t data[8];
         size_t len;
     } bad[] = {
-        {{0}, 0},                             /* empty */
-        {{0x00, 1, 2}, 3},                    /* type 0 */
-        {{0x7c, 0x05, 1}, 3},                 /* FU-A middle without start */
-        {{0x7c, 0x85}, 2},                    /* FU-A without payload */
-        {{0x7c, 0x9c, 1}, 3},                 /* FU-A inside FU-A */
-        {{0x78}, 1},                          /* empty STAP-A */
-        {{0x78, 0, 9, 0x41, 1}, 5},           /* overrun */
-        {{0x78, 0, 0, 0, 1, 0x41}, 6},        /* empty NAL unit inside */
-        {{0x78, 0, 2, 0x78, 1, 1}, 6},        /* nested */
-        {{0x79, 0, 0, 0, 2, 0x41, 0xf0}, 7},  /* STAP-B */
-        {{0x42, 0xf0, 1}, 3},                 /* data partition */
-        {{0xc1, 0xf0, 1}, 3},                 /* forbidden bit */
-        {{0x67, 1, 2, 3}, 4},                 /* SPS that is none */
-        {{0x68}, 1},                          /* PPS that is none */
-        {{0x41}, 1},                          /* slice without header */
+        {{0}, 0},                            /* empty */
+        {{0x00, 1, 2}, 3},                   /* type 0 */
+        {{0x7c, 0x05, 1}, 3},                /* FU-A middle without start */
+        {{0x7c, 0x85}, 2},                   /* FU-A without payload */
+        {{0x7c, 0x9c, 1}, 3},                /* FU-A inside FU-A */
+        {{0x78}, 1},                         /* empty STAP-A */
+        {{0x78, 0, 9, 0x41, 1}, 5},          /* overrun */
+        {{0x78, 0, 0, 0, 1, 0x41}, 6},       /* empty NAL unit inside */
+        {{0x78, 0, 2, 0x78, 1, 1}, 6},       /* nested */
+        {{0x79, 0, 0, 0, 2, 0x41, 0xf0}, 7}, /* STAP-B */
+        {{0x42, 0xf0, 1}, 3},                /* data partition */
+        {{0xc1, 0xf0, 1}, 3},                /* forbidden bit */
+        {{0x67, 1, 2, 3}, 4},                /* SPS that is none */
+        {{0x68}, 1},                         /* PPS that is none */
+        {{0x41}, 1},                         /* slice without header */
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint32_t time = (uint32_t)(1000 * i + 1000);

@@ -1,4 +1,5 @@
-/* Real parameter sets (x264 through ffmpeg) and a collector of access units, for the ingest tests. */
+/* Real parameter sets (x264 through ffmpeg) and a collector of access units, for the ingest tests.
+ */
 #ifndef SLUICE_TESTS_INGEST_VECTORS_H
 #define SLUICE_TESTS_INGEST_VECTORS_H
 
