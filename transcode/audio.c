@@ -12,17 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME 1024           /* samples of an AAC frame */
-#define PACKET_MAX 5760      /* samples of an Opus packet: 120 ms */
-#define PAYLOAD_MAX 4096     /* bytes of an Opus packet that we look at; the format ends at 1275 x 48 */
-#define LATE_MAX 7200        /* 150 ms: media older than this is dropped */
-#define HOLE_MIN 720         /* 15 ms: a sudden step is a hole, not drift */
-#define DRIFT_ON 144         /* 3 ms of lasting difference: correct it */
-#define DRIFT_OFF 24         /* 0.5 ms: well again */
-#define DRIFT_FAST 960       /* 20 ms: as fast as ingest slews (20 ms per second) */
-#define RATE_SLOW 96         /* samples per second: 0.2 % */
-#define RATE_FAST 960        /* 2 % */
-#define SMOOTHING 32         /* packets */
+#define FRAME 1024      /* samples of an AAC frame */
+#define PACKET_MAX 5760 /* samples of an Opus packet: 120 ms */
+#define PAYLOAD_MAX                                                                                \
+    4096               /* bytes of an Opus packet that we look at; the format ends at 1275 x 48    \
+                        */
+#define LATE_MAX 7200  /* 150 ms: media older than this is dropped */
+#define HOLE_MIN 720   /* 15 ms: a sudden step is a hole, not drift */
+#define DRIFT_ON 144   /* 3 ms of lasting difference: correct it */
+#define DRIFT_OFF 24   /* 0.5 ms: well again */
+#define DRIFT_FAST 960 /* 20 ms: as fast as ingest slews (20 ms per second) */
+#define RATE_SLOW 96   /* samples per second: 0.2 % */
+#define RATE_FAST 960  /* 2 % */
+#define SMOOTHING 32   /* packets */
 
 struct audio {
     AVCodecContext *decoder;
@@ -57,8 +59,8 @@ static int open_decoder(struct audio *a)
     return avlib_error(avcodec_open2(a->decoder, codec, NULL));
 }
 
-/* The fast coder without its stereo and noise tools: half the time, no audible loss at 64 kbit/s per
- * channel. */
+/* The fast coder without its stereo and noise tools: half the time, no audible loss at 64 kbit/s
+ * per channel. */
 static int open_encoder(struct audio *a, uint32_t bitrate_bps)
 {
     static const char *const off[] = {"aac_is", "aac_pns", "aac_tns"};
@@ -219,14 +221,15 @@ int audio_fill(struct audio *a, int64_t until)
 static int start_resampler(struct audio *a)
 {
     AVChannelLayout stereo = AV_CHANNEL_LAYOUT_STEREO;
-    int result = swr_alloc_set_opts2(&a->resampler, &stereo, AV_SAMPLE_FMT_FLTP, AUDIO_RATE, &stereo,
-                                     AV_SAMPLE_FMT_FLTP, AUDIO_RATE, 0, NULL);
+    int result = swr_alloc_set_opts2(&a->resampler, &stereo, AV_SAMPLE_FMT_FLTP, AUDIO_RATE,
+                                     &stereo, AV_SAMPLE_FMT_FLTP, AUDIO_RATE, 0, NULL);
     if (result >= 0)
         result = swr_init(a->resampler);
     return avlib_error(result);
 }
 
-/* Follows the lasting difference with hysteresis; a->smooth is positive when samples are missing. */
+/* Follows the lasting difference with hysteresis; a->smooth is positive when samples are missing.
+ */
 static int correct_drift(struct audio *a)
 {
     int64_t size = llabs(a->smooth) / SMOOTHING;
@@ -241,8 +244,8 @@ static int correct_drift(struct audio *a)
     int rate = size >= DRIFT_FAST ? RATE_FAST : RATE_SLOW;
     if (!a->correcting)
         rate = 0;
-    return avlib_error(
-        swr_set_compensation(a->resampler, a->smooth > 0 ? rate : -rate, rate > 0 ? AUDIO_RATE : 0));
+    return avlib_error(swr_set_compensation(a->resampler, a->smooth > 0 ? rate : -rate,
+                                            rate > 0 ? AUDIO_RATE : 0));
 }
 
 static int take_decoded(struct audio *a)

@@ -35,7 +35,8 @@ void audio_start(struct audio *a, int64_t at);
  * becomes silence); or what fn returned. */
 int audio_push(struct audio *a, const uint8_t *data, size_t len, int64_t pts);
 
-/* Silence until the count reaches `until`, at most AUDIO_SILENCE_MAX. Later packets are aligned anew. */
+/* Silence until the count reaches `until`, at most AUDIO_SILENCE_MAX. Later packets are aligned
+ * anew. */
 int audio_fill(struct audio *a, int64_t until);
 
 /* The count: position behind the last sample taken in. */

@@ -1,8 +1,8 @@
 /* Decides where the audio rendition is cut: parts of as many AAC frames as fit the part target,
  * segments at the frame nearest to the video's boundaries, with the video's numbers.
  *
- * Audio may run behind or ahead of video. A boundary behind what is published already cuts as soon as
- * possible; boundaries ahead wait in a short queue. Without video, audio cuts by itself. */
+ * Audio may run behind or ahead of video. A boundary behind what is published already cuts as soon
+ * as possible; boundaries ahead wait in a short queue. Without video, audio cuts by itself. */
 #ifndef SLUICE_TRANSCODE_AUDIO_CUT_H
 #define SLUICE_TRANSCODE_AUDIO_CUT_H
 

@@ -1,4 +1,5 @@
-/* H.264 access units: what is in them, and the decoder configuration made from their SPS and PPS. */
+/* H.264 access units: what is in them, and the decoder configuration made from their SPS and PPS.
+ */
 #include "transcode/avc.h"
 
 #include "lib/base/reader.h"
@@ -9,14 +10,14 @@
 #include <string.h>
 
 enum nal_type { /* ITU-T H.264 table 7-1 */
-    NAL_SLICE = 1,
-    NAL_IDR = 5,
-    NAL_SPS = 7,
-    NAL_PPS = 8,
-    NAL_DELIMITER = 9,
-    NAL_END_OF_SEQUENCE = 10,
-    NAL_END_OF_STREAM = 11,
-    NAL_FILLER = 12,
+                NAL_SLICE = 1,
+                NAL_IDR = 5,
+                NAL_SPS = 7,
+                NAL_PPS = 8,
+                NAL_DELIMITER = 9,
+                NAL_END_OF_SEQUENCE = 10,
+                NAL_END_OF_STREAM = 11,
+                NAL_FILLER = 12,
 };
 
 /* Bits of an SPS without its emulation prevention bytes; sticky error like struct reader. */
@@ -84,7 +85,8 @@ static void skip_scaling_list(struct bits *b, unsigned size)
 
 static bool has_chroma_fields(uint8_t profile)
 {
-    static const uint8_t profiles[] = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135};
+    static const uint8_t profiles[] = {100, 110, 122, 244, 44,  83, 86,
+                                       118, 128, 138, 139, 134, 135};
     return memchr(profiles, profile, sizeof profiles) != NULL;
 }
 

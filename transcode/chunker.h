@@ -1,8 +1,9 @@
 /* Samples of one rendition become CMAF parts and segments on one contiguous decode timeline.
  *
- * When to cut is decided by video_cut and audio_cut; here the rules hold that no decision may break:
- * a part begins where the previous one ended, except across a discontinuity; no part is longer than
- * the part target (LL-01); a segment consists of exactly its parts (LL-07). They are asserted. */
+ * When to cut is decided by video_cut and audio_cut; here the rules hold that no decision may
+ * break: a part begins where the previous one ended, except across a discontinuity; no part is
+ * longer than the part target (LL-01); a segment consists of exactly its parts (LL-07). They are
+ * asserted. */
 #ifndef SLUICE_TRANSCODE_CHUNKER_H
 #define SLUICE_TRANSCODE_CHUNKER_H
 

@@ -17,7 +17,8 @@ int decoder_new(enum codec codec, int64_t max_pixels, const uint8_t *config, siz
 void decoder_free(struct decoder *d); /* NULL allowed */
 
 /* Decodes one frame. 0 and a picture (8 bits, 4:2:0) that belongs to the decoder until the next
- * call; -EAGAIN when the frame gave none; -EBADMSG or another negative errno: go on with a key frame. */
+ * call; -EAGAIN when the frame gave none; -EBADMSG or another negative errno: go on with a key
+ * frame. */
 int decoder_push(struct decoder *d, const uint8_t *data, size_t len, const AVFrame **out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Media sequence numbers and discontinuity sequence, one count for both renditions (HLS-04, HLS-10). */
+/* Media sequence numbers and discontinuity sequence, one count for both renditions (HLS-04,
+ * HLS-10). */
 #include "transcode/numbering.h"
 
 void numbering_init(struct numbering *n, uint64_t next_msn, uint64_t next_discontinuity,

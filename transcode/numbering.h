@@ -1,4 +1,5 @@
-/* Media sequence numbers and discontinuity sequence, one count for both renditions (HLS-04, HLS-10). */
+/* Media sequence numbers and discontinuity sequence, one count for both renditions (HLS-04,
+ * HLS-10). */
 #ifndef SLUICE_TRANSCODE_NUMBERING_H
 #define SLUICE_TRANSCODE_NUMBERING_H
 

@@ -1,4 +1,5 @@
-/* Keeps the segments of the playlist window in sealed memory and tells every consumer about them. */
+/* Keeps the segments of the playlist window in sealed memory and tells every consumer about them.
+ */
 #include "transcode/outlet.h"
 
 #include "lib/base/chan.h"
@@ -30,7 +31,8 @@ struct header {
     uint8_t data[PART_INIT_MAX];
 };
 
-/* Slots and headers are rings: segment number n of a rendition (from 0) lies in n % SEGMENTS_MAX. */
+/* Slots and headers are rings: segment number n of a rendition (from 0) lies in n % SEGMENTS_MAX.
+ */
 struct rendition {
     struct slot slots[SEGMENTS_MAX];
     struct header headers[SEGMENTS_MAX + 1];
@@ -107,7 +109,8 @@ static void tell(struct consumer *c, enum part_message type, const void *body, s
         drop_consumer(c, result);
 }
 
-static const struct header *find_header(const struct outlet *o, uint32_t rendition, uint32_t init_id)
+static const struct header *find_header(const struct outlet *o, uint32_t rendition,
+                                        uint32_t init_id)
 {
     return &o->renditions[rendition].headers[init_id % (SEGMENTS_MAX + 1)];
 }
@@ -184,7 +187,8 @@ size_t outlet_consumers(const struct outlet *o)
     return count;
 }
 
-void outlet_put_init(struct outlet *o, const struct part_init *init, const uint8_t *data, size_t len)
+void outlet_put_init(struct outlet *o, const struct part_init *init, const uint8_t *data,
+                     size_t len)
 {
     assert(init->rendition < OUTLET_RENDITIONS && len <= PART_INIT_MAX);
     struct rendition *r = &o->renditions[init->rendition];
@@ -207,9 +211,8 @@ int outlet_open_segment(struct outlet *o, const struct part_segment *segment)
     while (r->opened - r->oldest >= o->hello.window + OUTLET_SPARE)
         segment_writer_close(&r->slots[r->oldest++ % SEGMENTS_MAX].memory);
     struct slot *s = &r->slots[r->opened % SEGMENTS_MAX];
-    int result = segment_writer_open(&s->memory, segment->rendition == TRACK_VIDEO
-                                                     ? OUTLET_VIDEO_BYTES
-                                                     : OUTLET_AUDIO_BYTES);
+    int result = segment_writer_open(
+        &s->memory, segment->rendition == TRACK_VIDEO ? OUTLET_VIDEO_BYTES : OUTLET_AUDIO_BYTES);
     if (result != 0)
         return result;
     r->opened++;

@@ -1,6 +1,7 @@
 /* Keeps the segments of the playlist window in sealed memory and tells every consumer about them
- * (lib/proto/part.h): each gets the same messages in the same order, a late one those that are still
- * in the window first. A consumer that dies or does not read is dropped; nobody waits for it. */
+ * (lib/proto/part.h): each gets the same messages in the same order, a late one those that are
+ * still in the window first. A consumer that dies or does not read is dropped; nobody waits for it.
+ */
 #ifndef SLUICE_TRANSCODE_OUTLET_H
 #define SLUICE_TRANSCODE_OUTLET_H
 
@@ -13,7 +14,9 @@
 
 #define OUTLET_RENDITIONS 2u
 #define OUTLET_CONSUMERS_MAX 8u
-#define OUTLET_SPARE 3u /* segments kept beyond the window, for players that are behind (HLS-08) */
+#define OUTLET_SPARE                                                                               \
+    3u /* segments kept beyond the window, for players that are behind (HLS-08)                    \
+        */
 /* Capacity of a segment; pages are taken only when written. */
 #define OUTLET_VIDEO_BYTES (16u << 20)
 #define OUTLET_AUDIO_BYTES (1u << 20)
@@ -30,7 +33,8 @@ size_t outlet_consumers(const struct outlet *o);
 
 /* The header that segments with its rendition and init_id name; init_id grows by one per rendition.
  * len is at most PART_INIT_MAX. */
-void outlet_put_init(struct outlet *o, const struct part_init *init, const uint8_t *data, size_t len);
+void outlet_put_init(struct outlet *o, const struct part_init *init, const uint8_t *data,
+                     size_t len);
 
 /* Opens a segment in new memory; the oldest of the rendition goes when there are too many. 0 or a
  * negative errno. */

@@ -1,9 +1,9 @@
 /* From the publisher's microseconds to the decode time of our files.
  *
- * One base serves both renditions, so that audio and video line up (FMP-04). Every time is converted
- * from its absolute value, never by adding up rounded differences: nothing accumulates (FMP-05).
- * Media time 0 is the first frame; wall-clock times follow from the first frame's pair of clocks and
- * are taken anew only at discontinuities (RTP-17). */
+ * One base serves both renditions, so that audio and video line up (FMP-04). Every time is
+ * converted from its absolute value, never by adding up rounded differences: nothing accumulates
+ * (FMP-05). Media time 0 is the first frame; wall-clock times follow from the first frame's pair of
+ * clocks and are taken anew only at discontinuities (RTP-17). */
 #ifndef SLUICE_TRANSCODE_TIMELINE_H
 #define SLUICE_TRANSCODE_TIMELINE_H
 

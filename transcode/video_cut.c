@@ -74,7 +74,7 @@ static int end_segment(struct video_cut *v, int64_t pts)
     if (!c->open)
         return 0;
     if (c->count > 0) {
-        int64_t end = clamp(pts, c->last_start + SAMPLE_MIN, c->end + c->target);
+        int64_t end = clamp(pts, c->last_start + 1, c->end + c->target);
         int result = chunker_put_part(c, end, true);
         if (result != 0)
             return result;
@@ -92,6 +92,13 @@ static int open_segment(struct video_cut *v, int64_t start, uint32_t init_id)
     return chunker_open(&v->chunker, &segment, start);
 }
 
+/* Would a frame at pts leave a hole behind all that was published? */
+static bool has_hole(const struct video_cut *v, int64_t pts)
+{
+    const struct chunker *c = &v->chunker;
+    return c->started && c->count == 0 && pts - c->end > c->target + STALL;
+}
+
 /* Makes sure that a segment is open which may take the frame. */
 static int choose_segment(struct video_cut *v, const struct video_cut_frame *frame)
 {
@@ -99,7 +106,7 @@ static int choose_segment(struct video_cut *v, const struct video_cut_frame *fra
     if (!c->started)
         return frame->key ? open_segment(v, clamp(frame->pts, 0, INT64_MAX), frame->init_id)
                           : -EAGAIN;
-    bool hole = c->count == 0 && frame->pts - c->end > c->target + STALL;
+    bool hole = has_hole(v, frame->pts);
     if (hole && !frame->key)
         return -EAGAIN;
     bool breaks = frame->key && (frame->breaks || hole);
@@ -185,7 +192,7 @@ int64_t video_cut_due(const struct video_cut *v)
 
 bool video_cut_wants_key(const struct video_cut *v, int64_t pts)
 {
-    return !v->chunker.open || pts + v->interval / 2 >= video_cut_boundary(v);
+    return !v->chunker.open || has_hole(v, pts) || pts + v->interval / 2 >= video_cut_boundary(v);
 }
 
 int64_t video_cut_boundary(const struct video_cut *v)

@@ -2,9 +2,9 @@
  *
  * Parts: a part is published at the arrival of its last frame, whose duration is estimated from the
  * frame interval, so viewers need not wait for the frame after it. It ends where the next frame is
- * expected if that is 85 to 100 % of the part target behind its start (LL-01, LL-02), else at 100 %.
- * The next part starts there, and its first frame is shown that little earlier or later: the decode
- * timeline has no holes (findings/transcode.md 1).
+ * expected if that is 85 to 100 % of the part target behind its start (LL-01, LL-02), else at 100
+ * %. The next part starts there, and its first frame is shown that little earlier or later: the
+ * decode timeline has no holes (findings/transcode.md 1).
  *
  * Segments begin with a key frame that comes at 75 % of the segment target or later. If none comes
  * (OBS ignores requests), the segment ends before it would round above the target duration (HLS-02)

@@ -14,8 +14,8 @@ struct vp8head {
 };
 
 /* Reads the frame tag and, of a key frame, start code and size (RFC 6386 9.1). 0, or -EBADMSG for
- * a short frame, a wrong start code, an unknown version, a first partition longer than the frame, or
- * an empty picture. */
+ * a short frame, a wrong start code, an unknown version, a first partition longer than the frame,
+ * or an empty picture. */
 int vp8head_parse(const uint8_t *data, size_t len, struct vp8head *out);
 
 #endif

@@ -1,0 +1,64 @@
+/* The video rendition: H.264 is passed through untouched, anything else is decoded and encoded.
+ *
+ * H.264 that stalls is encoded too for a while: when no frame came for a part, the last picture is
+ * decoded and repeated, so that the rendition goes on while the publisher's camera is off, the
+ * network is gone, or a shared screen stands still (LL-08, findings/transcode.md 5 point 7).
+ * Passing through resumes at a key frame once frames have come steadily for VIDEO_STEADY_US. Each
+ * change is a discontinuity with a new header. */
+#ifndef SLUICE_TRANSCODE_VIDEO_H
+#define SLUICE_TRANSCODE_VIDEO_H
+
+#include "lib/proto/frame.h"
+#include "lib/proto/part.h"
+#include "transcode/video_cut.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VIDEO_STEADY_US 3000000
+#define VIDEO_CHANGE_US                                                                            \
+    500000 /* formats change at most that often (M8); frames between are dropped */
+
+struct video_config {
+    uint32_t part_us;
+    uint32_t segment_us;
+    uint32_t bitrate_bps;      /* of what we encode */
+    uint32_t pass_bitrate_bps; /* expected of what is passed through */
+    uint32_t max_width;        /* of what we decode */
+    uint32_t max_height;
+};
+
+/* A new header; goes to the consumers before the next segment. */
+typedef void (*video_init_fn)(void *ctx, const struct part_init *init, const uint8_t *data,
+                              size_t len);
+
+struct video;
+
+/* numbers, timeline and sink as for video_cut_init; sink->ctx is also passed to init_fn. 0 or a
+ * negative errno. */
+int video_new(const struct video_config *config, struct numbering *numbers,
+              const struct timeline *timeline, const struct chunker_sink *sink,
+              video_init_fn init_fn, struct video **out);
+void video_free(struct video *v); /* NULL allowed */
+struct video_cut *video_cutter(struct video *v);
+
+/* One frame from the ring at pts (90 kHz); its payload may be changed. 0; -EAGAIN when it was
+ * dropped and a key frame is needed; -ENOTSUP when it was dropped because we can not or may not
+ * decode its size or format; another negative errno is an error of ours or the sink's and ends the
+ * process. */
+int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts);
+
+/* True while frames are dropped until a key frame comes. */
+bool video_needs_key(const struct video *v);
+/* True when key frames are asked for at segment ends: the source's own key frames matter. */
+bool video_follows_keys(const struct video *v);
+/* Frames were lost or the timeline starts anew: drop until the next key frame; with breaks, that is
+ * a discontinuity. */
+void video_lose(struct video *v, bool breaks);
+
+/* Fills one part target with the last picture, or a black one when there was none yet; the first
+ * time at pts, later where the timeline ended. 0 or a negative errno as for video_push. */
+int video_fill(struct video *v, int64_t pts);
+
+#endif
