@@ -3,7 +3,7 @@
 
 const NEAR = 0.05; // s above the target that are left alone
 const FAR = 0.6; // s above the target from which catching up is faster
-const JUMP = 2; // s above the target from which it seeks
+const JUMP = 1; // s above the target from which it seeks: after a stall nobody minds another cut
 const THIN = 0.06; // s of buffer below which it slows down
 const TARGET_MAX = 3;
 const STALL_STEP = 0.2; // s that a stall adds to the target

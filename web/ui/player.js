@@ -9,6 +9,9 @@ const TARGET_S = 0.4; // with parts of 200 ms; never less than two parts
 const TICK_MS = 100;
 const SILENT_MS = 1500; // no news from the playlist for so long, and nothing left to play
 const STUCK_MS = 15000;
+const JUMP_PAUSE_MS = 1000; // between two jumps
+const LAG_S = 2; // so far above the target, and no jump possible,
+const LAG_MS = 4000; // for so long: loading itself has fallen behind
 
 /** hls.js, when it was built in; null on a gateway without it. */
 async function loadHls() {
@@ -29,7 +32,8 @@ export class Player {
      */
     constructor(video, stream, { target = 0, stock = false, onState }) {
         Object.assign(this, { video, stream, stock, onState });
-        this.pace = new Pace(target || TARGET_S, target > 0);
+        this.target = target;
+        this.pace = this.#newPace();
         this.state = '';
         this.hls = null;
         this.played = false; // a picture of this stream has been seen
@@ -103,6 +107,10 @@ export class Player {
         }
     }
 
+    #newPace() {
+        return new Pace(this.target || TARGET_S, this.target > 0);
+    }
+
     #set(state) {
         if (state !== this.state) {
             this.state = state;
@@ -119,7 +127,10 @@ export class Player {
     #ranDry() {
         if (this.running && !this.video.seeking && !this.video.paused && !this.finished) {
             this.counts.stalls++;
-            this.pace.stalled(performance.now());
+            const now = performance.now();
+            if (now - this.newsAt < SILENT_MS) {
+                this.pace.stalled(now); // media was there, but too late for us: aim further back
+            }
         }
     }
 
@@ -148,6 +159,7 @@ export class Player {
     /** One attachment of hls.js: resolves when the stream has ended or playing it has failed. */
     #playWith(Hls) {
         const { video } = this;
+        this.pace = this.#newPace();
         const hls = new Hls(this.#settings());
         this.hls = hls;
         this.running = this.finished = false;
@@ -230,26 +242,42 @@ export class Player {
             return;
         }
         const { rate, jump } = pace.step(this.edgeLatency, buffer, now);
-        if (jump && now - (this.jumpedAt ?? 0) > 2000) {
-            this.#jump(this.edgeLatency - pace.target);
+        const over = this.edgeLatency - pace.target;
+        if (!(over > LAG_S)) {
+            this.lagSince = now;
+        }
+        if (jump && now - (this.jumpedAt ?? 0) > JUMP_PAUSE_MS && this.#jump(over)) {
+            return;
+        }
+        if (now - this.lagSince > LAG_MS) {
+            this.#restartAtEdge(now);
         } else if (video.playbackRate !== rate) {
             video.playbackRate = rate;
         }
     }
 
-    /** Skips forward, but only to what is there. */
+    /** Skips forward to what is there already; false when it is not. */
     #jump(seconds) {
         const { video } = this;
         const ranges = video.buffered;
-        if (!ranges.length) {
-            return;
+        const end = ranges.length ? ranges.end(ranges.length - 1) : 0;
+        const to = video.currentTime + seconds;
+        if (to > end - 0.15) {
+            return false;
         }
-        const last = ranges.end(ranges.length - 1) - 0.1;
-        const to = Math.min(video.currentTime + seconds, last);
-        if (to > video.currentTime + 0.3) {
-            this.jumpedAt = performance.now();
+        this.jumpedAt = performance.now();
+        this.counts.jumps++;
+        video.currentTime = to;
+        return true;
+    }
+
+    /** hls.js loads whole segments once it has missed a part: begin anew with parts. */
+    #restartAtEdge(now) {
+        const to = this.hls.liveSyncPosition;
+        this.lagSince = this.jumpedAt = now;
+        if (to > this.video.currentTime) {
             this.counts.jumps++;
-            video.currentTime = to;
+            this.video.currentTime = to;
         }
     }
 

@@ -46,7 +46,10 @@ function setState(state, words = PILL[state][0]) {
     say(el('go-text'), { idle: 'Go live', live: 'Stop' }[state] ?? 'Cancel');
     el('go').disabled = state === 'stopping' || !stream || !token;
     el('on-air').hidden = state !== 'live';
-    el('mute').disabled = state === 'idle';
+    if (state === 'idle') {
+        el('numbers').hidden = true;
+    }
+    el('mute').hidden = state === 'idle';
     for (const id of ['height', 'rate']) {
         el(id).disabled = state !== 'idle';
     }
@@ -74,9 +77,13 @@ function mark(step, how, time = '') {
     say(row.querySelector('.time'), time);
 }
 
+function clearMarks() {
+    ['devices', ...STEPS].forEach((step) => mark(step, ''));
+}
+
 function clearSteps() {
     seen.steps = {};
-    ['devices', ...STEPS].forEach((step) => mark(step, ''));
+    clearMarks();
     say(el('steps').querySelector('[data-step="devices"] .what'), sources.words);
 }
 
@@ -226,7 +233,7 @@ function failed(error, step) {
 async function ended(reason, mine) {
     seen.endedAfterMs = Math.round(performance.now() - startedAt);
     if (!reason.retry) {
-        failStep('');
+        clearMarks();
         offAir(reason);
         el('token-form').hidden = reason.end !== 'revoked';
         return;
@@ -257,6 +264,7 @@ async function ended(reason, mine) {
             failStep(error.step);
         }
     }
+    clearMarks();
     offAir(reason);
 }
 
@@ -267,7 +275,7 @@ async function stop() {
     setState('stopping');
     await current?.stop();
     await sources.close();
-    failStep('');
+    clearMarks();
     showTrouble(null);
     setState('idle');
     releaseScreen();

@@ -78,11 +78,11 @@ export function noPath(candidates) {
         return `${host} ${protocol.toUpperCase()} port ${port}`;
     });
     return {
-        title: 'No network path formed',
+        title: 'No network path formed between this browser and the gateway',
         text:
-            'No network path formed between this browser and the gateway’s addresses: ' +
-            `${list.join(', ') || 'it named none'}. Check that this UDP port is open in the ` +
-            'firewalls on both sides, and whether a VPN on this device blocks it.',
+            `The gateway’s addresses are ${list.join(', ') || 'not known: it named none'}. Check ` +
+            'that this UDP port is open in the firewalls on both sides, and whether a VPN on ' +
+            'this device blocks it.',
     };
 }
 

@@ -100,9 +100,10 @@ export class Sources {
     show() {
         const { kind, video } = this;
         el('camera-field').hidden = kind !== 'camera';
-        el('microphone').disabled = kind === 'test';
+        el('microphone-field').hidden = kind === 'test';
         el('empty').hidden = Boolean(video);
         el('preview').hidden = !video;
+        el('level').hidden = !this.audio;
         const idle = {
             camera: 'The camera is off. It starts when you go live.',
             screen: 'You choose the screen or window when you go live.',
@@ -167,6 +168,7 @@ export class Sources {
         this.audio = track;
         track.enabled = !this.muted;
         this.meter.follow(track);
+        this.show();
     }
 
     #drop(kind) {

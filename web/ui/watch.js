@@ -39,7 +39,7 @@ const stream = streamName();
 const query = new URLSearchParams(location.search);
 const video = el('video');
 const stage = el('stage');
-const trace = new Spark(el('s-latency'), 1);
+const sparks = { latency: new Spark(el('s-latency'), 1), buffer: new Spark(el('s-buffer'), 1) };
 
 /** What tests and the curious may read. */
 const seen = { page: 'watch', stream, state: '', states: [], firstFrameMs: 0 };
@@ -161,10 +161,13 @@ function showNumbers(player) {
     say(el('behind'), Number.isFinite(behind) ? `${behind.toFixed(1)} s behind live` : '');
     say(el('n-buffer'), seconds(buffer));
     say(el('n-size'), video.videoWidth ? `${video.videoWidth} × ${video.videoHeight}` : '–');
-    say(el('n-codecs'), player.codecs || '–');
-    say(el('n-dropped'), quality ? `${quality.droppedVideoFrames} of ${quality.totalVideoFrames}` : '–');
+    say(el('n-codecs'), player.codecs);
+    say(el('n-dropped'), String(quality?.droppedVideoFrames ?? '–'));
+    say(el('n-total'), quality ? `of ${quality.totalVideoFrames.toLocaleString()}` : '');
+    el('facts').hidden = !['live', 'paused', 'waiting'].includes(seen.state);
     if (Number.isFinite(behind)) {
-        trace.push(behind);
+        sparks.latency.push(behind);
+        sparks.buffer.push(buffer);
     }
     const { rate, target } = player.pace;
     Object.assign(seen, { latency, buffer, rate, target, dropped: quality?.droppedVideoFrames ?? 0 });
