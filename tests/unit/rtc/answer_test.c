@@ -1,0 +1,510 @@
+/* Answers: protocols.md 1.7 and 3.3. Each fixture's answer is compared with the file beside it. */
+#include "gateway/rtc/answer.h"
+
+#include "lib/base/writer.h"
+#include "tests/unit/rtc/fixture.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FINGERPRINT                                                                                \
+    "sha-256 AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:" \
+    "66:77:88:99"
+#define HEAD "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"
+#define TRANSPORT                                                                                  \
+    "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:" FINGERPRINT           \
+    "\r\na=setup:actpass\r\na=rtcp-mux\r\n"
+#define SENDS TRANSPORT "a=sendonly\r\n"
+#define AUDIO_LINES "a=mid:0\r\na=rtpmap:111 opus/48000/2\r\n"
+#define AUDIO "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" AUDIO_LINES
+#define VIDEO_LINE "m=video 9 UDP/TLS/RTP/SAVPF"
+#define VIDEO VIDEO_LINE " 96\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+
+struct bench {
+    struct fixture offer_file;
+    struct fixture expected_file;
+    struct sdp sdp;
+    struct answer answer;
+    struct answer_local local;
+    struct addr addresses[3];
+    const char *reason;
+};
+
+static int setup(void **state)
+{
+    struct bench *b = calloc(1, sizeof(*b));
+    if (!b)
+        return -1;
+    assert_int_equal(addr_parse(slice_of("2001:db8::7"), &b->addresses[0]), 0);
+    assert_int_equal(addr_parse(slice_of("192.0.2.7"), &b->addresses[1]), 0);
+    assert_int_equal(addr_parse(slice_of("127.0.0.1"), &b->addresses[2]), 0);
+    for (size_t i = 0; i < 3; i++)
+        b->addresses[i].port = 8189;
+    b->local = (struct answer_local){.ufrag = "UfragAbc",
+                                     .pwd = "PwdAbcdefghijklmnopqrstu",
+                                     .addresses = b->addresses,
+                                     .address_count = 3,
+                                     .session_id = 1234567890123456789,
+                                     .start_bitrate_kbps = 2000};
+    assert_int_equal(fingerprint_parse(slice_of(FINGERPRINT), &b->local.fingerprint), 0);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static int answer_slice(struct bench *b, struct slice offer)
+{
+    b->reason = NULL;
+    int err = sdp_parse(offer, &b->sdp, &b->reason);
+    if (err == 0)
+        err = answer_make(&b->sdp, &b->local, &b->answer, &b->reason);
+    return err;
+}
+
+static int answer_text(struct bench *b, const char *offer)
+{
+    return answer_slice(b, slice_of(offer));
+}
+
+static bool has(const struct bench *b, const char *text)
+{
+    return memmem(b->answer.text, b->answer.text_len, text, strlen(text)) != NULL;
+}
+
+/* With UPDATE_FIXTURES set the expected file is written instead; read the difference. */
+static void expect_file(struct bench *b, const char *name)
+{
+    char offer[64];
+    char expected[64];
+    snprintf(offer, sizeof(offer), "%s.sdp", name);
+    snprintf(expected, sizeof(expected), "%s.answer", name);
+    int err = answer_slice(b, fixture_read(&b->offer_file, offer));
+    if (err < 0)
+        fail_msg("%s: %d %s", name, err, b->reason);
+    if (getenv("UPDATE_FIXTURES")) {
+        char path[128];
+        snprintf(path, sizeof(path), "tests/fixtures/offers/%s", expected);
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        fwrite(b->answer.text, 1, b->answer.text_len, file);
+        fclose(file);
+        return;
+    }
+    struct slice want = fixture_read(&b->expected_file, expected);
+    if (!slice_equal(want, slice_make(b->answer.text, b->answer.text_len)))
+        fail_msg("%s: the answer is now\n%.*s", name, (int)b->answer.text_len, b->answer.text);
+}
+
+static void COD_16_chromium_audio_and_video(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "chromium_av");
+    const struct answer_track *video = &b->answer.tracks[TRACK_VIDEO];
+    const struct answer_track *audio = &b->answer.tracks[TRACK_AUDIO];
+    assert_int_equal(video->codec, CODEC_H264);
+    assert_int_equal(video->pt, 102);
+    assert_int_equal(video->rtx_pt, 103);
+    assert_int_equal(video->packetization_mode, 1);
+    assert_int_equal(video->clock_rate, 90000);
+    assert_int_equal(video->mid_ext_id, 4);
+    assert_string_equal(video->mid, "1");
+    assert_int_equal(video->feedback, SDP_FB_NACK | SDP_FB_PLI | SDP_FB_FIR | SDP_FB_REMB);
+    assert_int_equal(video->ssrc_count, 1);
+    assert_int_equal(video->ssrcs[0], 2282477213);
+    assert_int_equal(video->rtx_ssrcs[0], 2875724269);
+    assert_int_equal(audio->codec, CODEC_OPUS);
+    assert_int_equal(audio->pt, 111);
+    assert_int_equal(audio->rtx_pt, 0);
+    assert_int_equal(audio->ssrc_count, 1);
+    assert_int_equal(audio->rtx_ssrcs[0], 0);
+    assert_true(b->answer.rtcp_rsize);
+    assert_string_equal(b->answer.peer_ufrag, "/16x");
+    assert_int_equal(b->answer.fingerprint_count, 1);
+    assert_int_equal(b->answer.fingerprints[0].hash[0], 0xdc);
+}
+
+static void COD_16_chromium_video_only(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "chromium_video");
+    assert_int_equal(b->answer.tracks[TRACK_AUDIO].codec, CODEC_NONE);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].codec, CODEC_H264);
+}
+
+static void BUG_30_chromium_audio_only(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "chromium_audio");
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].codec, CODEC_NONE);
+    assert_int_equal(b->answer.tracks[TRACK_AUDIO].codec, CODEC_OPUS);
+}
+
+static void WHIP_95_chromium_simulcast_lines_are_left_out(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "chromium_simulcast");
+    assert_false(has(b, "simulcast"));
+    assert_false(has(b, "a=rid"));
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].ssrc_count, 0);
+}
+
+static void WHIP_92_data_channel_is_answered_with_port_0(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "chromium_nostream_data");
+    assert_true(has(b, "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"));
+    assert_true(has(b, "a=group:BUNDLE 0 1\r\n"));
+}
+
+static void WHIP_79_firefox_audio_and_video(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "firefox_av");
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 126);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_pt, 127);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].mid_ext_id, 3);
+    assert_false(has(b, "m=video 0"));
+    assert_false(has(b, "bundle-only"));
+}
+
+static void COD_17_firefox_without_h264(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "firefox_vp8");
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].codec, CODEC_VP8);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 120);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_pt, 124);
+    assert_true(has(b, "a=extmap:3/recvonly urn:ietf:params:rtp-hdrext:sdes:mid\r\n"));
+    assert_false(b->answer.rtcp_rsize);
+}
+
+static void COD_16_obs(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "obs");
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].ssrcs[0], 1873002);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_pt, 0);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].feedback,
+                     SDP_FB_NACK | SDP_FB_PLI | SDP_FB_REMB);
+}
+
+static void COD_16_gstreamer(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "gstreamer");
+    assert_string_equal(b->answer.tracks[TRACK_VIDEO].mid, "video0");
+    assert_string_equal(b->answer.tracks[TRACK_VIDEO].sprop,
+                        "Z0LAH9oBQBboQAAAAwBAAAAPA8YMqA==,aM48gA==");
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_ssrcs[0], 1402986113);
+    assert_int_equal(b->answer.tracks[TRACK_AUDIO].pt, 98);
+}
+
+static void COD_16_ffmpeg(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "ffmpeg_active");
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 106);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].feedback, 0);
+    assert_false(b->answer.rtcp_rsize); /* only in one of the sections */
+    expect_file(b, "ffmpeg_video");
+    assert_true(has(b, "a=group:BUNDLE 1\r\n"));
+}
+
+static void WHIP_85_passive_publisher_is_refused(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_slice(b, fixture_read(&b->offer_file, "ffmpeg_passive.sdp")), -ENOTSUP);
+    assert_non_null(strstr(b->reason, "setup"));
+    assert_int_equal(sdp_http_status(-ENOTSUP), 422);
+}
+
+static void WHIP_88_ipv4_candidates_come_first(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS VIDEO SENDS), 0);
+    assert_true(has(b, "a=candidate:1 1 udp 2130706431 192.0.2.7 8189 typ host\r\n"
+                       "a=candidate:2 1 udp 2130706175 127.0.0.1 8189 typ host\r\n"
+                       "a=candidate:3 1 udp 2130705919 2001:db8::7 8189 typ host\r\n"
+                       "a=end-of-candidates\r\nm=video"));
+}
+
+static void WHIP_89_answer_starts_with_version_and_is_short(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS VIDEO SENDS), 0);
+    assert_memory_equal(b->answer.text, "v=0\r\n", 5);
+    assert_true(b->answer.text_len <= STREAM_ANSWER_MAX);
+    for (size_t i = 0; i < b->answer.text_len; i++)
+        assert_true(b->answer.text[i] != '\n' || b->answer.text[i - 1] == '\r');
+}
+
+static void WHIP_89_too_long_answer_is_refused(void **state)
+{
+    /* Seven refused sections, each repeating 1,200 bytes of protocol name. */
+    struct bench *b = *state;
+    struct writer w;
+    char name[1200];
+    memset(name, 'x', sizeof(name));
+    writer_init(&w, b->offer_file.text, sizeof(b->offer_file.text));
+    writer_text(&w, HEAD AUDIO SENDS);
+    for (unsigned i = 0; i < 7; i++) {
+        writer_text(&w, "m=application 9 ");
+        writer_bytes(&w, name, sizeof(name));
+        writer_text(&w, " y\r\na=mid:9%u\r\n", i);
+    }
+    assert_int_equal(answer_slice(b, slice_make(b->offer_file.text, w.len)), -EMSGSIZE);
+}
+
+struct refusal {
+    const char *offer;
+    int error;
+};
+
+static void expect_refusals(struct bench *b, const struct refusal *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int err = answer_text(b, list[i].offer);
+        if (err != list[i].error)
+            fail_msg("offer %zu gives %d (%s)", i, err, b->reason ? b->reason : "");
+        assert_int_equal(b->reason[strlen(b->reason) - 1], '.');
+    }
+}
+
+static void WHIP_26_not_acceptable_offers(void **state)
+{
+    static const struct refusal list[] = {
+        {HEAD AUDIO TRANSPORT "a=recvonly\r\n", -ENOTSUP},
+        {HEAD AUDIO TRANSPORT "a=inactive\r\n", -ENOTSUP},
+        {HEAD "a=inactive\r\n" AUDIO TRANSPORT, -ENOTSUP},
+        {HEAD AUDIO SENDS "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\n"
+                          "a=rtpmap:111 opus/48000/2\r\n" SENDS,
+         -ENOTSUP},
+        {HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n" SENDS, -ENOTSUP},
+        {HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000\r\n" SENDS,
+         -ENOTSUP},
+        {HEAD VIDEO_LINE " 98\r\na=mid:1\r\na=rtpmap:98 VP9/90000\r\n" SENDS, -ENOTSUP},
+        {HEAD AUDIO SENDS VIDEO_LINE " 98\r\na=mid:1\r\na=rtpmap:98 VP9/90000\r\n" SENDS, -ENOTSUP},
+        {HEAD "m=text 9 UDP/TLS/RTP/SAVPF 99\r\na=mid:0\r\n" SENDS, -ENOTSUP},
+        {HEAD "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n" SENDS, -ENOTSUP},
+        {HEAD "m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n" AUDIO_LINES SENDS, -ENOTSUP},
+        {HEAD AUDIO SENDS "a=setup:passive\r\n", -ENOTSUP},
+        {HEAD AUDIO SENDS "a=setup:holdconn\r\n", -ENOTSUP},
+    };
+    expect_refusals(*state, list, sizeof(list) / sizeof(list[0]));
+}
+
+static void WHIP_20_missing_ice_or_fingerprint(void **state)
+{
+    static const struct refusal list[] = {
+        {HEAD AUDIO "a=rtcp-mux\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:" FINGERPRINT
+                    "\r\n",
+         -EBADMSG},
+        {HEAD AUDIO "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=fingerprint:" FINGERPRINT "\r\n",
+         -EBADMSG},
+        {HEAD AUDIO "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n",
+         -EBADMSG},
+    };
+    expect_refusals(*state, list, sizeof(list) / sizeof(list[0]));
+}
+
+static void W7_no_downgrade(void **state)
+{
+    static const struct refusal list[] = {
+        {HEAD "m=audio 9 RTP/AVP 111\r\n" AUDIO_LINES SENDS, -ENOTSUP},
+        {HEAD "m=audio 9 RTP/SAVPF 111\r\n" AUDIO_LINES SENDS, -ENOTSUP},
+        {HEAD AUDIO SENDS "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n", -ENOTSUP},
+        {HEAD AUDIO "a=rtcp-mux\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
+                    "a=fingerprint:sha-1 00:11\r\na=fingerprint:md5 22:33\r\n",
+         -ENOTSUP},
+    };
+    expect_refusals(*state, list, sizeof(list) / sizeof(list[0]));
+}
+
+static void SEC_03_weak_fingerprints_are_ignored_beside_strong(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD AUDIO "a=fingerprint:sha-1 00:11\r\n" SENDS), 0);
+    assert_int_equal(b->answer.fingerprint_count, 1);
+    assert_int_equal(b->answer.fingerprints[0].algorithm, FINGERPRINT_SHA256);
+}
+
+static void WHIP_82_one_bundle(void **state)
+{
+    static const struct refusal list[] = {
+        {"v=0\r\n" AUDIO SENDS VIDEO SENDS, -ENOTSUP},
+        {"v=0\r\na=group:BUNDLE 0\r\n" AUDIO SENDS VIDEO SENDS, -ENOTSUP},
+        {"v=0\r\na=group:BUNDLE 0 1\r\n" AUDIO SENDS VIDEO_LINE
+         " 96\r\na=rtpmap:96 VP8/90000\r\n" SENDS,
+         -ENOTSUP},
+        {"v=0\r\na=group:BUNDLE 0\r\n" AUDIO SENDS "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n"
+         "a=bundle-only\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n" SENDS,
+         -EBADMSG},
+    };
+    struct bench *b = *state;
+    expect_refusals(b, list, sizeof(list) / sizeof(list[0]));
+    assert_int_equal(answer_text(b, "v=0\r\n" AUDIO SENDS), 0); /* alone it needs no group */
+    assert_false(has(b, "BUNDLE"));
+}
+
+static void WHIP_83_rtcp_mux_is_answered_and_needed(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS), 0);
+    assert_true(has(b, "a=rtcp-mux\r\na=rtcp-mux-only\r\n"));
+    assert_false(has(b, "rtcp-rsize"));
+    assert_int_equal(answer_text(b,
+                                 HEAD AUDIO "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901"
+                                            "\r\na=fingerprint:" FINGERPRINT "\r\n"),
+                     -ENOTSUP);
+}
+
+static void WHIP_80_refused_sections_keep_their_place(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+                                         "a=mid:7\r\n" TRANSPORT VIDEO SENDS AUDIO SENDS),
+                     0);
+    const char *application = memmem(b->answer.text, b->answer.text_len, "m=application 0 ", 16);
+    const char *video = memmem(b->answer.text, b->answer.text_len, "m=video 9 ", 10);
+    const char *audio = memmem(b->answer.text, b->answer.text_len, "m=audio 9 ", 10);
+    assert_true(application && application < video && video < audio);
+    assert_true(has(b, "a=group:BUNDLE 1 0\r\n"));
+    const char *candidate = memmem(b->answer.text, b->answer.text_len, "a=candidate", 11);
+    assert_true(candidate > video && candidate < audio);
+}
+
+static void WHIP_81_sendrecv_is_answered_recvonly(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD AUDIO TRANSPORT), 0);
+    assert_true(has(b, "a=recvonly\r\n"));
+    assert_false(has(b, "a=sendrecv"));
+}
+
+static void WHIP_93_one_stream(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS "a=msid:- x\r\n" VIDEO SENDS "a=msid:s y\r\n"),
+                     0);
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS "a=msid:s x\r\n" VIDEO SENDS "a=msid:s y\r\n"),
+                     0);
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS "a=msid:s x\r\n" VIDEO SENDS "a=msid:t y\r\n"),
+                     -ENOTSUP);
+}
+
+static void COD_01_mode_1_is_preferred(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(
+        answer_text(b, HEAD VIDEO_LINE
+                    " 96 97 98 99\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+                    "a=rtpmap:97 H264/90000\r\na=rtpmap:98 h264/90000\r\n"
+                    "a=fmtp:98 packetization-mode=1;profile-level-id=42e01f\r\n"
+                    "a=rtpmap:99 H264/90000\r\n"
+                    "a=fmtp:99 packetization-mode=1;profile-level-id=640c1f\r\n" SENDS),
+        0);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 98);
+    assert_int_equal(answer_text(b, HEAD VIDEO_LINE " 96 97\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+                                                    "a=rtpmap:97 H264/90000\r\n" SENDS),
+                     0);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 97);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].packetization_mode, 0);
+    assert_true(has(b, "a=fmtp:97 packetization-mode=0;x-google-start-bitrate=2000\r\n"));
+}
+
+static bool takes_profile(struct bench *b, const char *fmtp)
+{
+    char offer[1024];
+    snprintf(offer, sizeof(offer),
+             HEAD VIDEO_LINE " 97\r\na=mid:1\r\na=rtpmap:97 H264/90000\r\na=fmtp:97 %s\r\n" SENDS,
+             fmtp);
+    return answer_text(b, offer) == 0;
+}
+
+static void COD_02_profiles(void **state)
+{
+    struct bench *b = *state;
+    static const char *const good[] = {"42001f", "42e01f", "4d001f", "64001f", "640c1f", "42C01F"};
+    static const char *const bad[] = {"f4001f", "6e001f", "7a001f",  "58001f",
+                                      "42e0",   "zzzzzz", "42e01f00"};
+    char fmtp[64];
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        snprintf(fmtp, sizeof(fmtp), "packetization-mode=1;profile-level-id=%s", good[i]);
+        assert_true(takes_profile(b, fmtp));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(fmtp, sizeof(fmtp), "packetization-mode=1;profile-level-id=%s", bad[i]);
+        assert_false(takes_profile(b, fmtp));
+    }
+    assert_false(takes_profile(b, "packetization-mode=2;profile-level-id=42e01f"));
+    assert_false(takes_profile(b, "packetization-mode=x"));
+}
+
+static void COD_12_rtx_must_belong_to_the_codec(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b, HEAD VIDEO_LINE
+                                 " 96 97\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+                                 "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=95\r\n" SENDS),
+                     0);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_pt, 0);
+    assert_false(has(b, "rtx"));
+}
+
+static void RTP_04_only_mid_is_taken_of_the_extensions(void **state)
+{
+    struct bench *b = *state;
+    expect_file(b, "chromium_av");
+    assert_false(has(b, "video-orientation"));
+    assert_false(has(b, "transport-wide"));
+    assert_false(has(b, "transport-cc"));
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS
+                                 "a=extmap:2/recvonly urn:ietf:params:rtp-hdrext:sdes:mid\r\n"),
+                     0);
+    assert_int_equal(b->answer.tracks[TRACK_AUDIO].mid_ext_id, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(COD_16_chromium_audio_and_video),
+        cmocka_unit_test(COD_16_chromium_video_only),
+        cmocka_unit_test(BUG_30_chromium_audio_only),
+        cmocka_unit_test(WHIP_95_chromium_simulcast_lines_are_left_out),
+        cmocka_unit_test(WHIP_92_data_channel_is_answered_with_port_0),
+        cmocka_unit_test(WHIP_79_firefox_audio_and_video),
+        cmocka_unit_test(COD_17_firefox_without_h264),
+        cmocka_unit_test(COD_16_obs),
+        cmocka_unit_test(COD_16_gstreamer),
+        cmocka_unit_test(COD_16_ffmpeg),
+        cmocka_unit_test(WHIP_85_passive_publisher_is_refused),
+        cmocka_unit_test(WHIP_88_ipv4_candidates_come_first),
+        cmocka_unit_test(WHIP_89_answer_starts_with_version_and_is_short),
+        cmocka_unit_test(WHIP_89_too_long_answer_is_refused),
+        cmocka_unit_test(WHIP_26_not_acceptable_offers),
+        cmocka_unit_test(WHIP_20_missing_ice_or_fingerprint),
+        cmocka_unit_test(W7_no_downgrade),
+        cmocka_unit_test(SEC_03_weak_fingerprints_are_ignored_beside_strong),
+        cmocka_unit_test(WHIP_82_one_bundle),
+        cmocka_unit_test(WHIP_83_rtcp_mux_is_answered_and_needed),
+        cmocka_unit_test(WHIP_80_refused_sections_keep_their_place),
+        cmocka_unit_test(WHIP_81_sendrecv_is_answered_recvonly),
+        cmocka_unit_test(WHIP_93_one_stream),
+        cmocka_unit_test(COD_01_mode_1_is_preferred),
+        cmocka_unit_test(COD_02_profiles),
+        cmocka_unit_test(COD_12_rtx_must_belong_to_the_codec),
+        cmocka_unit_test(RTP_04_only_mid_is_taken_of_the_extensions),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
