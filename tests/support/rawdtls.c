@@ -202,6 +202,13 @@ static enum rawdtls_event failed(struct rawdtls *dtls, const char *why)
     return RAWDTLS_FAILED;
 }
 
+static enum rawdtls_event failed_by_library(struct rawdtls *dtls)
+{
+    char text[128];
+    ERR_error_string_n(ERR_peek_error(), text, sizeof(text));
+    return failed(dtls, text);
+}
+
 static bool peer_is_expected(struct rawdtls *dtls)
 {
     uint8_t fingerprint[EVP_MAX_MD_SIZE];
@@ -226,9 +233,7 @@ static enum rawdtls_event handshake(struct rawdtls *dtls)
     int why = SSL_get_error(dtls->ssl, rc);
     if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
         return RAWDTLS_NOTHING;
-    char text[128];
-    ERR_error_string_n(ERR_peek_error(), text, sizeof(text));
-    return failed(dtls, text);
+    return failed_by_library(dtls);
 }
 
 enum rawdtls_event rawdtls_start(struct rawdtls *dtls)
@@ -249,6 +254,8 @@ enum rawdtls_event rawdtls_receive(struct rawdtls *dtls, const uint8_t *data, si
         int rc = SSL_read(dtls->ssl, sink, sizeof(sink));
         if (rc <= 0 && (SSL_get_shutdown(dtls->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
             event = RAWDTLS_CLOSED;
+        else if (rc <= 0 && SSL_get_error(dtls->ssl, rc) == SSL_ERROR_SSL)
+            event = failed_by_library(dtls);
     }
     dtls->in = NULL;
     return event;

@@ -1,0 +1,289 @@
+#include "tests/support/rawsender.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/secret.h"
+#include "lib/base/writer.h"
+#include "tests/support/rawrtcp.h"
+#include "tests/support/rawsdp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MILLION 1000000u
+#define CATCH_UP_FRAMES 50 /* after a stall, per tick */
+
+/* ---- life ---- */
+
+static int track_init(struct rawsender_track *track, const struct rawmedia_track *media)
+{
+    *track = (struct rawsender_track){.media = media};
+    secret_random(&track->ssrc, sizeof(track->ssrc));
+    secret_random(&track->seq, sizeof(track->seq));
+    secret_random(&track->first_time, sizeof(track->first_time));
+    track->history = calloc(RAWSENDER_HISTORY, sizeof(*track->history));
+    return track->history == NULL ? -ENOMEM : 0;
+}
+
+int rawsender_init(struct rawsender *sender, const struct rawmedia *media, const char *cname,
+                   uint32_t loss_millionths, uint64_t seed)
+{
+    *sender = (struct rawsender){.fd = -1,
+                                 .cname = cname,
+                                 .loss_millionths = loss_millionths,
+                                 .random = seed * 0x9e3779b97f4a7c15ull + 1};
+    int rc = track_init(&sender->tracks[RAWSENDER_AUDIO], &media->audio);
+    if (rc == 0)
+        rc = track_init(&sender->tracks[RAWSENDER_VIDEO], &media->video);
+    if (rc != 0)
+        rawsender_done(sender);
+    return rc;
+}
+
+void rawsender_done(struct rawsender *sender)
+{
+    for (size_t i = 0; i < RAWSENDER_TRACKS; i++) {
+        free(sender->tracks[i].history);
+        sender->tracks[i].history = NULL;
+    }
+}
+
+void rawsender_start(struct rawsender *sender, int fd, struct rawsrtp *srtp, uint8_t audio_type,
+                     uint8_t video_type, bool mid_extension, uint64_t now_us)
+{
+    sender->fd = fd;
+    sender->srtp = srtp;
+    sender->tracks[RAWSENDER_AUDIO].type = audio_type;
+    sender->tracks[RAWSENDER_VIDEO].type = video_type;
+    sender->mid_extension = mid_extension;
+    sender->start_us = now_us;
+    sender->report_us = now_us;
+    sender->stats.first_us = now_us;
+}
+
+/* ---- packets out ---- */
+
+static void flush(struct rawsender *sender, uint64_t now_us)
+{
+    size_t sent = 0;
+    while (sent < sender->batch_count) {
+        int n = sendmmsg(sender->fd, sender->batch + sent, (unsigned)(sender->batch_count - sent),
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+        sender->stats.errors += n < 0;
+        sent += n > 0 ? (size_t)n : 1; /* the packet that failed is left out */
+    }
+    if (sender->batch_count > 0)
+        sender->stats.last_us = now_us;
+    sender->batch_count = 0;
+}
+
+/* The wanted share of packets is lost, the same ones for the same seed (xorshift64). */
+static bool is_lost(struct rawsender *sender)
+{
+    if (sender->loss_millionths == 0)
+        return false;
+    sender->random ^= sender->random << 13;
+    sender->random ^= sender->random >> 7;
+    sender->random ^= sender->random << 17;
+    return (sender->random >> 20) % MILLION < sender->loss_millionths;
+}
+
+/* The packet stays in place until the batch is flushed. */
+static void put(struct rawsender *sender, struct rawsender_packet *packet, uint64_t now_us)
+{
+    if (is_lost(sender)) {
+        sender->stats.dropped++;
+        return;
+    }
+    size_t i = sender->batch_count++;
+    sender->parts[i] = (struct iovec){packet->bytes, packet->len};
+    sender->batch[i].msg_hdr = (struct msghdr){.msg_iov = &sender->parts[i], .msg_iovlen = 1};
+    if (sender->batch_count == RAWSENDER_BATCH)
+        flush(sender, now_us);
+}
+
+/* RTP header with the MID extension (RFC 3550 5.1, RFC 8285 4.2, RFC 9143 15). */
+static size_t write_head(const struct rawsender *sender, const struct rawsender_track *track,
+                         bool marker, uint8_t *to)
+{
+    struct writer w;
+    bool video = track == &sender->tracks[RAWSENDER_VIDEO];
+    writer_init(&w, to, RAWSENDER_PACKET_MAX);
+    writer_u8(&w, sender->mid_extension ? 0x90 : 0x80);
+    writer_u8(&w, (uint8_t)((marker ? 0x80 : 0) | track->type));
+    writer_u16(&w, track->seq);
+    writer_u32(&w, track->time);
+    writer_u32(&w, track->ssrc);
+    if (sender->mid_extension) {
+        writer_u16(&w, 0xbede);
+        writer_u16(&w, 1);
+        writer_u8(&w, RAWSDP_MID_ID << 4);
+        writer_u8(&w, video ? '1' : '0');
+        writer_zeros(&w, 2);
+    }
+    return w.len;
+}
+
+/* Makes and sends the next packet of the frame. False when the frame is used up. */
+static bool send_packet(struct rawsender *sender, struct rawsender_track *track, uint64_t now_us)
+{
+    uint8_t payload[RAWPACK_PAYLOAD_MAX];
+    bool last = false;
+    size_t len = rawpack_next(&track->pack, payload, &last);
+    track->packing = len > 0 && !last;
+    if (len == 0)
+        return false;
+    struct rawsender_packet *packet = &track->history[track->seq % RAWSENDER_HISTORY];
+    bool marker = last && track == &sender->tracks[RAWSENDER_VIDEO];
+    size_t head = write_head(sender, track, marker, packet->bytes);
+    memcpy(packet->bytes + head, payload, len);
+    packet->seq = track->seq++;
+    int size = rawsrtp_protect(sender->srtp, packet->bytes, head + len);
+    packet->len = size > 0 ? (uint16_t)size : 0;
+    track->packets++;
+    track->bytes += (uint32_t)len;
+    sender->stats.packets++;
+    if (packet->len > 0)
+        put(sender, packet, now_us);
+    return track->packing;
+}
+
+/* When the track's next frame is due. */
+static uint64_t due_us(const struct rawsender *sender, const struct rawsender_track *track)
+{
+    return sender->start_us +
+           track->frames * track->media->frame_ticks * 1000000ull / track->media->clock_hz;
+}
+
+static void begin_frame(struct rawsender_track *track)
+{
+    const struct rawmedia_track *media = track->media;
+    for (size_t i = 0; i < media->count && track->want_key; i++) {
+        track->want_key = !media->frames[track->next].key;
+        if (track->want_key)
+            track->next = (track->next + 1) % media->count;
+    }
+    const struct rawmedia_frame *frame = &media->frames[track->next];
+    rawpack_begin(&track->pack, media->codec, media->data + frame->offset, frame->len,
+                  (uint16_t)track->frames);
+    track->time = track->first_time + (uint32_t)(track->frames * media->frame_ticks);
+    track->next = (track->next + 1) % media->count;
+    track->frames++;
+    track->packing = true;
+}
+
+static void send_video(struct rawsender *sender, uint64_t now_us)
+{
+    struct rawsender_track *track = &sender->tracks[RAWSENDER_VIDEO];
+    for (unsigned i = 0; i < RAWSENDER_TICK_PACKETS; i++) {
+        if (!track->packing) {
+            if (due_us(sender, track) > now_us)
+                return;
+            begin_frame(track);
+        }
+        (void)send_packet(sender, track, now_us);
+    }
+}
+
+static void send_audio(struct rawsender *sender, uint64_t now_us)
+{
+    struct rawsender_track *track = &sender->tracks[RAWSENDER_AUDIO];
+    for (int i = 0; i < CATCH_UP_FRAMES && due_us(sender, track) <= now_us; i++) {
+        begin_frame(track);
+        (void)send_packet(sender, track, now_us);
+    }
+}
+
+static void send_report(struct rawsender *sender, const struct rawsender_track *track,
+                        uint64_t now_us)
+{
+    uint8_t packet[256];
+    uint64_t passed = (now_us - sender->start_us) * track->media->clock_hz / 1000000u;
+    const struct rawrtcp_sender report = {
+        .ssrc = track->ssrc,
+        .wall_us = clock_wall_us(),
+        .rtp_time = track->first_time + (uint32_t)passed,
+        .packets = track->packets,
+        .bytes = track->bytes,
+        .cname = sender->cname,
+    };
+    size_t len = rawrtcp_write_report(&report, packet, sizeof(packet) - RAWSRTP_TRAILER_MAX);
+    int size = rawsrtp_protect_rtcp(sender->srtp, packet, len);
+    if (size > 0 && send(sender->fd, packet, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        sender->stats.errors++;
+}
+
+void rawsender_tick(struct rawsender *sender, uint64_t now_us)
+{
+    send_audio(sender, now_us);
+    send_video(sender, now_us);
+    flush(sender, now_us);
+    if (now_us < sender->report_us)
+        return;
+    sender->report_us = now_us + CLOCK_SECOND_US;
+    for (size_t i = 0; i < RAWSENDER_TRACKS; i++)
+        send_report(sender, &sender->tracks[i], now_us);
+}
+
+/* ---- feedback ---- */
+
+struct feedback {
+    struct rawsender *sender;
+    uint64_t now_us;
+};
+
+static struct rawsender_track *track_of(struct rawsender *sender, uint32_t ssrc)
+{
+    for (size_t i = 0; i < RAWSENDER_TRACKS; i++) {
+        if (sender->tracks[i].ssrc == ssrc)
+            return &sender->tracks[i];
+    }
+    return NULL;
+}
+
+/* The same packet again, under the same sequence number. */
+static void retransmit(struct rawsender *sender, struct rawsender_track *track, uint16_t seq,
+                       uint64_t now_us)
+{
+    struct rawsender_packet *packet = &track->history[seq % RAWSENDER_HISTORY];
+    if (packet->len == 0 || packet->seq != seq)
+        return;
+    sender->stats.retransmitted++;
+    put(sender, packet, now_us);
+}
+
+static void on_feedback(void *ctx, const struct rawrtcp_event *event)
+{
+    struct feedback *feedback = ctx;
+    struct rawsender *sender = feedback->sender;
+    struct rawsender_track *track = track_of(sender, event->ssrc);
+    switch (event->kind) {
+    case RAWRTCP_NACK:
+        sender->stats.nacks++;
+        if (track != NULL)
+            retransmit(sender, track, (uint16_t)event->value, feedback->now_us);
+        break;
+    case RAWRTCP_KEYFRAME:
+        sender->stats.plis++;
+        if (track != NULL)
+            track->want_key = true;
+        break;
+    case RAWRTCP_REMB:
+        sender->stats.remb_bps = event->value;
+        break;
+    case RAWRTCP_REPORT:
+        sender->stats.reports++;
+        if (track == &sender->tracks[RAWSENDER_VIDEO])
+            sender->stats.lost = event->value;
+        break;
+    }
+}
+
+void rawsender_feedback(struct rawsender *sender, uint8_t *data, size_t len, uint64_t now_us)
+{
+    struct feedback feedback = {sender, now_us};
+    int size = rawsrtp_unprotect_rtcp(sender->srtp, data, len);
+    if (size > 0)
+        (void)rawrtcp_parse(data, (size_t)size, on_feedback, &feedback);
+    flush(sender, now_us);
+}

@@ -1,0 +1,364 @@
+#include "tests/support/rawstream.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/base/secret.h"
+#include "tests/support/rawstun.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CNAME "rawpub"
+#define CHECK_FIRST_GAP_US 50000u
+#define CHECK_MAX_GAP_US 800000u
+#define CONSENT_GAP_US 2500000u
+#define ICE_LIMIT_US 8000000u
+#define DTLS_LIMIT_US 8000000u
+#define CHECK_PRIORITY 1845501695u
+#define DATAGRAMS_PER_TURN 64
+#define SOCKET_BUFFER (1 << 20)
+
+static void enter(struct rawstream *stream, enum rawstream_state state)
+{
+    stream->state = state;
+    stream->since_us = clock_now_us();
+    stream->fn(stream->ctx, stream, state);
+}
+
+/* ---- the end ---- */
+
+static void close_socket(struct rawstream *stream)
+{
+    int fd = stream->watch.fd;
+    loop_remove(stream->loop, &stream->watch);
+    fd_close(&fd);
+}
+
+static void on_deleted(void *ctx, const struct rawwhip_result *result)
+{
+    struct rawstream *stream = ctx;
+    stream->report.delete_status = result->status;
+    enter(stream, RAWSTREAM_DONE);
+}
+
+/* The only way to the end. reason may be NULL. */
+static void finish(struct rawstream *stream, const char *status, bool ok, const char *reason)
+{
+    const struct rawstream_options *options = stream->options;
+    bool closed = stream->report.closed_at_us != 0;
+    if (stream->state >= RAWSTREAM_DELETING)
+        return;
+    stream->report.status = status;
+    stream->report.ok = ok;
+    if (reason != NULL)
+        (void)snprintf(stream->report.reason, sizeof(stream->report.reason), "%s", reason);
+    if (options->close_notify && !closed && stream->dtls != NULL)
+        rawdtls_shutdown(stream->dtls);
+    close_socket(stream);
+    bool remove = stream->location[0] != 0 && !options->no_delete && !options->close_notify;
+    if (remove && (!closed || options->ignore_close)) {
+        enter(stream, RAWSTREAM_DELETING);
+        if (rawwhip_delete(stream->whip, stream->location, options->token, on_deleted, stream) == 0)
+            return;
+    }
+    enter(stream, RAWSTREAM_DONE);
+}
+
+static void fail(struct rawstream *stream, const char *status, const char *reason)
+{
+    finish(stream, status, false, reason);
+}
+
+/* ---- connectivity checks ---- */
+
+static void send_check(struct rawstream *stream, uint64_t now_us)
+{
+    uint8_t data[RAWSTUN_MAX];
+    char username[2 * RAWSDP_TEXT_MAX];
+    const char *password = stream->answer.pwd;
+    (void)snprintf(username, sizeof(username), "%s:%s", stream->answer.ufrag, stream->ufrag);
+    secret_random(stream->txid, sizeof(stream->txid));
+    struct rawstun_request request = {
+        .username = username,
+        .password = stream->options->wrong_password ? "wrongPasswordOf24Letters" : password,
+        .tie_breaker = stream->tie_breaker,
+        .priority = CHECK_PRIORITY,
+        .nominate = true,
+    };
+    memcpy(request.txid, stream->txid, sizeof(request.txid));
+    size_t len = rawstun_request(&request, data);
+    (void)send(stream->watch.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL); /* repeated anyway */
+    stream->next_check_us = now_us + stream->check_gap_us;
+    if (stream->check_gap_us < CHECK_MAX_GAP_US)
+        stream->check_gap_us *= 2;
+}
+
+static void on_dtls_event(struct rawstream *stream, enum rawdtls_event event);
+
+static void dtls_send(void *ctx, const uint8_t *data, size_t len)
+{
+    struct rawstream *stream = ctx;
+    (void)send(stream->watch.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void on_stun(struct rawstream *stream, const uint8_t *data, size_t len)
+{
+    struct rawstun_response response;
+    int rc = rawstun_parse_response(data, len, stream->txid, stream->answer.pwd, &response);
+    if (rc == -EACCES && stream->state == RAWSTREAM_CHECKING)
+        fail(stream, "ice-forged", "the answer's integrity or fingerprint is wrong");
+    if (rc != 0)
+        return;
+    stream->report.consents += stream->state == RAWSTREAM_SENDING;
+    if (stream->state != RAWSTREAM_CHECKING)
+        return;
+    if (!response.success || response.seen.family == 0) {
+        fail(stream, "ice-refused", response.success ? "no mapped address" : "error response");
+        return;
+    }
+    stream->report.ice_us = clock_now_us() - stream->since_us;
+    stream->check_gap_us = CONSENT_GAP_US;
+    stream->next_check_us = clock_now_us() + CONSENT_GAP_US;
+    rc = rawdtls_new(stream->identity, stream->options->profiles, stream->answer.fingerprint,
+                     dtls_send, stream, &stream->dtls);
+    if (rc != 0) {
+        fail(stream, "dtls-failed", strerror(-rc));
+        return;
+    }
+    enter(stream, RAWSTREAM_HANDSHAKING);
+    on_dtls_event(stream, rawdtls_start(stream->dtls));
+}
+
+/* ---- DTLS ---- */
+
+static void on_keyed(struct rawstream *stream)
+{
+    uint8_t material[RAWSRTP_MATERIAL_MAX];
+    enum rawsrtp_profile profile;
+    uint64_t now_us = clock_now_us();
+    int rc = rawdtls_export(stream->dtls, &profile, material);
+    if (rc == 0)
+        rc = rawsrtp_new(profile, material, &stream->srtp);
+    secret_wipe(material, sizeof(material));
+    if (rc != 0) {
+        fail(stream, "srtp-failed", strerror(-rc));
+        return;
+    }
+    stream->report.dtls_us = now_us - stream->since_us;
+    stream->report.keyed_at_us = now_us;
+    rawsender_start(&stream->sender, stream->watch.fd, stream->srtp, stream->answer.audio_type,
+                    stream->answer.video_type, stream->answer.mid_extension, now_us);
+    enter(stream, RAWSTREAM_SENDING);
+}
+
+static void on_dtls_event(struct rawstream *stream, enum rawdtls_event event)
+{
+    switch (event) {
+    case RAWDTLS_NOTHING:
+        break;
+    case RAWDTLS_KEYED:
+        on_keyed(stream);
+        break;
+    case RAWDTLS_CLOSED:
+        if (stream->report.closed_at_us != 0)
+            break;
+        stream->report.closed_at_us = clock_now_us();
+        if (!stream->options->ignore_close)
+            fail(stream, "closed", "close_notify by the server");
+        else
+            stream->fn(stream->ctx, stream, stream->state);
+        break;
+    case RAWDTLS_FAILED: /* while sending: a fatal alert */
+        if (stream->state == RAWSTREAM_SENDING && stream->options->ignore_close)
+            break;
+        fail(stream, "dtls-failed", rawdtls_error(stream->dtls));
+        break;
+    }
+}
+
+/* ---- datagrams ---- */
+
+static void on_datagram(struct rawstream *stream, uint8_t *data, size_t len)
+{
+    if (len == 0)
+        return;
+    if (data[0] < 4)
+        on_stun(stream, data, len);
+    else if (data[0] >= 20 && data[0] < 64 && stream->dtls != NULL)
+        on_dtls_event(stream, rawdtls_receive(stream->dtls, data, len));
+    else if (data[0] >= 128 && data[0] < 192 && stream->state == RAWSTREAM_SENDING)
+        rawsender_feedback(&stream->sender, data, len, clock_now_us());
+}
+
+static void on_readable(void *ctx, uint32_t events)
+{
+    struct rawstream *stream = ctx;
+    _Alignas(4) uint8_t data[2048];
+    (void)events;
+    for (int i = 0; i < DATAGRAMS_PER_TURN && stream->watch.fd >= 0; i++) {
+        ssize_t len = recv(stream->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+        if (len < 0 && errno == EAGAIN)
+            return;
+        if (len > 0) /* else an ICMP error, which is nothing */
+            on_datagram(stream, data, (size_t)len);
+    }
+}
+
+static int open_socket(struct rawstream *stream)
+{
+    struct sockaddr_storage to, from;
+    const struct addr *source = &stream->options->source;
+    int size = SOCKET_BUFFER;
+    socklen_t to_len = addr_to_sockaddr(&stream->answer.candidate, &to);
+    int family = stream->answer.candidate.family == 6 ? AF_INET6 : AF_INET;
+    int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    int rc = 0;
+    if (source->family != 0 &&
+        bind(fd, (const struct sockaddr *)&from, addr_to_sockaddr(source, &from)) < 0)
+        rc = -errno;
+    if (rc == 0 && connect(fd, (const struct sockaddr *)&to, to_len) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = loop_add(stream->loop, &stream->watch, fd, EPOLLIN, on_readable, stream);
+    if (rc != 0)
+        fd_close(&fd);
+    return rc;
+}
+
+/* ---- WHIP ---- */
+
+static void on_posted(void *ctx, const struct rawwhip_result *result)
+{
+    struct rawstream *stream = ctx;
+    stream->report.post_status = result->status;
+    stream->report.post_us = result->took_us;
+    if (result->status != 201) {
+        fail(stream, "refused", result->status == 0 ? result->error : result->body);
+        return;
+    }
+    (void)text_copy(stream->location, sizeof(stream->location), slice_of(result->location));
+    int rc = rawsdp_parse_answer(slice_make(result->body, result->body_len),
+                                 &stream->options->preferred, &stream->answer);
+    if (rc != 0) {
+        fail(stream, "answer-unusable", strerror(-rc));
+        return;
+    }
+    rc = open_socket(stream);
+    if (rc != 0) {
+        fail(stream, "socket-failed", strerror(-rc));
+        return;
+    }
+    stream->check_gap_us = CHECK_FIRST_GAP_US;
+    enter(stream, RAWSTREAM_CHECKING);
+    send_check(stream, clock_now_us());
+}
+
+void rawstream_begin(struct rawstream *stream)
+{
+    char offer[RAWSDP_OFFER_MAX];
+    uint8_t fingerprint[RAWDTLS_FINGERPRINT_LEN];
+    memcpy(fingerprint, rawdtls_identity_fingerprint(stream->identity), sizeof(fingerprint));
+    if (stream->options->wrong_fingerprint)
+        fingerprint[0] ^= 1;
+    const struct rawsender_track *video = &stream->sender.tracks[RAWSENDER_VIDEO];
+    const struct rawsdp_offer params = {
+        .video = video->media->codec,
+        .ufrag = stream->ufrag,
+        .pwd = stream->pwd,
+        .fingerprint = fingerprint,
+        .cname = CNAME,
+        .audio_ssrc = stream->sender.tracks[RAWSENDER_AUDIO].ssrc,
+        .video_ssrc = video->ssrc,
+    };
+    int rc = rawsdp_write_offer(&params, offer);
+    stream->report.posted_at_us = clock_now_us();
+    enter(stream, RAWSTREAM_POSTING);
+    if (rc == 0)
+        rc = rawwhip_post(stream->whip, stream->url, stream->options->token, offer, on_posted,
+                          stream);
+    if (rc != 0)
+        fail(stream, "post-failed", strerror(-rc));
+}
+
+/* ---- time ---- */
+
+static void tick_sending(struct rawstream *stream, uint64_t now_us)
+{
+    uint64_t limit_us = (uint64_t)stream->options->seconds * CLOCK_SECOND_US;
+    rawsender_tick(&stream->sender, now_us);
+    if (now_us >= stream->next_check_us)
+        send_check(stream, now_us);
+    if (limit_us > 0 && now_us - stream->since_us >= limit_us)
+        finish(stream, "ok", true, NULL);
+}
+
+void rawstream_tick(struct rawstream *stream, uint64_t now_us)
+{
+    uint64_t passed_us = now_us > stream->since_us ? now_us - stream->since_us : 0;
+    switch (stream->state) {
+    case RAWSTREAM_CHECKING:
+        if (passed_us > ICE_LIMIT_US)
+            fail(stream, "ice-timeout", NULL);
+        else if (now_us >= stream->next_check_us)
+            send_check(stream, now_us);
+        break;
+    case RAWSTREAM_HANDSHAKING:
+        if (passed_us > DTLS_LIMIT_US)
+            fail(stream, "dtls-timeout", NULL);
+        else
+            on_dtls_event(stream, rawdtls_tick(stream->dtls));
+        break;
+    case RAWSTREAM_SENDING:
+        tick_sending(stream, now_us);
+        break;
+    default:
+        break;
+    }
+}
+
+void rawstream_stop(struct rawstream *stream)
+{
+    bool sending = stream->state == RAWSTREAM_SENDING && stream->options->seconds == 0;
+    finish(stream, sending ? "ok" : "interrupted", sending, NULL);
+}
+
+/* ---- life ---- */
+
+int rawstream_init(struct rawstream *stream, struct loop *loop, struct rawwhip *whip,
+                   struct rawdtls_identity *identity, const struct rawmedia *media,
+                   const struct rawstream_options *options, const char *url, uint64_t seed,
+                   rawstream_fn fn, void *ctx)
+{
+    *stream = (struct rawstream){.loop = loop,
+                                 .whip = whip,
+                                 .identity = identity,
+                                 .options = options,
+                                 .fn = fn,
+                                 .ctx = ctx,
+                                 .watch = {.fd = -1},
+                                 .report = {.status = "idle"}};
+    const char *slash = strrchr(url, '/');
+    secret_random_text(stream->ufrag, sizeof(stream->ufrag) - 1);
+    secret_random_text(stream->pwd, sizeof(stream->pwd) - 1);
+    secret_random(&stream->tie_breaker, sizeof(stream->tie_breaker));
+    int rc = text_copy(stream->url, sizeof(stream->url), slice_of(url));
+    if (rc == 0)
+        rc = text_copy(stream->name, sizeof(stream->name),
+                       slice_of(slash != NULL ? slash + 1 : url));
+    if (rc == 0)
+        rc = rawsender_init(&stream->sender, media, CNAME, options->loss_millionths, seed);
+    return rc;
+}
+
+void rawstream_done(struct rawstream *stream)
+{
+    close_socket(stream);
+    rawdtls_free(stream->dtls);
+    rawsrtp_free(stream->srtp);
+    rawsender_done(&stream->sender);
+}

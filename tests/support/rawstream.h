@@ -1,0 +1,103 @@
+/* One published stream of rawpub: POST, connectivity check, DTLS, media, DELETE. */
+#ifndef SLUICE_SUPPORT_RAWSTREAM_H
+#define SLUICE_SUPPORT_RAWSTREAM_H
+
+#include "lib/base/loop.h"
+#include "tests/support/rawdtls.h"
+#include "tests/support/rawmedia.h"
+#include "tests/support/rawsdp.h"
+#include "tests/support/rawsender.h"
+#include "tests/support/rawwhip.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RAWSTREAM_NAME_MAX 128
+
+/* The same for all streams; borrowed for their lives. */
+struct rawstream_options {
+    const char *token;     /* NULL: none */
+    const char *profiles;  /* SRTP, for rawdtls_new */
+    struct addr preferred; /* host whose candidate is taken; family 0: the first */
+    struct addr source;    /* to bind to; family 0: any */
+    uint32_t seconds;      /* to send; 0: until rawstream_stop */
+    uint32_t loss_millionths;
+    uint64_t seed;
+    bool ignore_close;      /* keep sending after close_notify */
+    bool no_delete;         /* vanish at the end */
+    bool close_notify;      /* at the end, instead of DELETE */
+    bool wrong_password;    /* in connectivity checks */
+    bool wrong_fingerprint; /* in the offer */
+};
+
+enum rawstream_state {
+    RAWSTREAM_IDLE,
+    RAWSTREAM_POSTING,
+    RAWSTREAM_CHECKING,
+    RAWSTREAM_HANDSHAKING,
+    RAWSTREAM_SENDING,
+    RAWSTREAM_DELETING,
+    RAWSTREAM_DONE,
+};
+
+/* How it went; times are microseconds of CLOCK_MONOTONIC, 0 = never. */
+struct rawstream_report {
+    const char *status; /* "ok", or what failed */
+    bool ok;            /* connected and sent for the time asked */
+    char reason[200];   /* of a refusal or failure */
+    long post_status;
+    uint64_t post_us;      /* duration */
+    uint64_t ice_us;       /* first check to its answer */
+    uint64_t dtls_us;      /* first flight to keys */
+    uint64_t posted_at_us; /* when the POST began */
+    uint64_t keyed_at_us;
+    uint64_t closed_at_us; /* close_notify */
+    uint64_t consents;     /* answers to checks after the first */
+    long delete_status;
+};
+
+struct rawstream;
+
+/* Called at each change of state, with the new one and the report so far. */
+typedef void (*rawstream_fn)(void *ctx, const struct rawstream *stream, enum rawstream_state state);
+
+struct rawstream {
+    struct loop *loop;
+    struct rawwhip *whip;
+    struct rawdtls_identity *identity;
+    const struct rawstream_options *options;
+    rawstream_fn fn;
+    void *ctx;
+    enum rawstream_state state;
+    char name[RAWSTREAM_NAME_MAX];
+    char url[RAWWHIP_URL_MAX];
+    char location[RAWWHIP_URL_MAX];
+    char ufrag[9];
+    char pwd[25];
+    struct rawsdp_answer answer;
+    uint8_t txid[12];
+    uint64_t tie_breaker;
+    uint64_t since_us; /* when the state began */
+    uint64_t next_check_us;
+    uint64_t check_gap_us;
+    struct loop_watch watch; /* owns the socket */
+    struct rawdtls *dtls;
+    struct rawsrtp *srtp;
+    struct rawsender sender;
+    struct rawstream_report report;
+};
+
+/* Makes an idle stream that will publish media to url. 0 or a negative errno. Large. */
+int rawstream_init(struct rawstream *stream, struct loop *loop, struct rawwhip *whip,
+                   struct rawdtls_identity *identity, const struct rawmedia *media,
+                   const struct rawstream_options *options, const char *url, uint64_t seed,
+                   rawstream_fn fn, void *ctx);
+void rawstream_done(struct rawstream *stream);
+
+void rawstream_begin(struct rawstream *stream);                 /* POSTs */
+void rawstream_tick(struct rawstream *stream, uint64_t now_us); /* every few milliseconds */
+/* Ends it as at its time; "ok" if no time was asked for. */
+void rawstream_stop(struct rawstream *stream);
+
+#endif
