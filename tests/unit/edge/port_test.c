@@ -250,6 +250,40 @@ static void U13_strays_in_the_window_are_treated_as_if_read(void **state)
     rig_free(rig);
 }
 
+static void U13_first_check_caught_in_the_window_is_served_in_its_turn(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(AF_INET);
+    int client = bind_loopback(AF_INET, false), other = -1, fd = -1;
+    const struct addr from = address_of(client);
+    assert_int_equal(door_add_path(&rig->door, ALPHA, &rig->local, &from), 0);
+    assert_int_equal(port_bind(&rig->local, 1 << 20, &fd), 0);
+    for (int i = 0; i < 64 && !readable(fd, 0); i++) { /* until one meets the new socket */
+        uint8_t sink[128];
+        fd_close(&other);
+        other = bind_loopback(AF_INET, false);
+        send_to(rig, other, rawcheck_beta, sizeof(rawcheck_beta));
+        (void)recv(rig->port.listeners[0].watch.fd, sink, sizeof(sink), MSG_DONTWAIT);
+    }
+    assert_true(readable(fd, 0));
+    assert_int_equal(port_connect(fd, &from), 0);
+    port_admit(&rig->port, ALPHA, 0, &from, rawcheck_alpha, sizeof(rawcheck_alpha), fd);
+    assert_int_equal(rig->opened, 1);
+    assert_int_equal(rig->port.waiting_count, 1);
+    int stranger = bind_loopback(AF_INET, false);
+    send_to(rig, stranger, "x", 1); /* the next turn */
+    close(stranger);
+    turn_until(rig, &rig->door.counters.opened, 2);
+    const struct addr other_from = address_of(other);
+    assert_int_equal(rig->opened, 2);
+    assert_int_equal(rig->kept[rig->kept_count - 1].session, BETA);
+    assert_true(addr_equal(&rig->kept[rig->kept_count - 1].remote, &other_from));
+    close(fd);
+    close(other);
+    close(client);
+    rig_free(rig);
+}
+
 static void PORT_socket_asks_for_the_buffer(void **state)
 {
     (void)state;
@@ -315,6 +349,7 @@ int main(void)
         cmocka_unit_test(U13_checks_queued_before_the_socket_open_one_socket_only),
         cmocka_unit_test(U1_strangers_are_read_and_get_nothing),
         cmocka_unit_test(U13_strays_in_the_window_are_treated_as_if_read),
+        cmocka_unit_test(U13_first_check_caught_in_the_window_is_served_in_its_turn),
         cmocka_unit_test(PORT_socket_asks_for_the_buffer),
         cmocka_unit_test(PORT_refuses_what_does_not_fit),
         cmocka_unit_test(PORT_socket_that_cannot_be_opened_leaves_the_flow_free),
