@@ -138,6 +138,8 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
         log_event(LOG_WARN, "reload_refused", "why=\"restart to apply a changed configuration\"");
         return;
     }
+    if (sup->stopping) /* a second Ctrl-C: we are at it, and the loop must go on serving exits */
+        return;
     log_event(LOG_INFO, "stop", "signal=%u", info->ssi_signo);
     loop_stop(&sup->loop);
 }

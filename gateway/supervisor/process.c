@@ -387,6 +387,7 @@ void process_stop_all(struct supervisor *sup)
         if (sup->processes[i])
             process_kill(sup->processes[i]);
     }
-    while (count_alive(sup) > 0)
+    until += CLOCK_SECOND_US;
+    while (count_alive(sup) > 0 && clock_now_us() < until)
         loop_turn(&sup->loop, 50);
 }
