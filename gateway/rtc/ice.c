@@ -2,6 +2,7 @@
 #include "gateway/rtc/ice.h"
 
 #include "lib/base/reader.h"
+#include "lib/base/secret.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -111,7 +112,11 @@ int ice_precheck(const uint8_t *data, size_t len, struct ice_info *out)
 
 /* ---- libnice ---- */
 
-struct validation {
+/* One request in libnice's terms. request points into pwd for the key of the reply, so the whole
+ * must stay in place; wiped by exchange_done. */
+struct exchange {
+    StunAgent agent;
+    StunMessage request;
     uint8_t pwd[PWD_MAX];
     size_t pwd_len;
 };
@@ -120,14 +125,19 @@ struct validation {
 static bool give_pwd(StunAgent *agent, StunMessage *message, uint8_t *username,
                      uint16_t username_len, uint8_t **password, size_t *password_len, void *ctx)
 {
-    struct validation *v = ctx;
+    struct exchange *x = ctx;
     (void)agent;
     (void)message;
     (void)username;
     (void)username_len;
-    *password = v->pwd;
-    *password_len = v->pwd_len;
+    *password = x->pwd;
+    *password_len = x->pwd_len;
     return true;
+}
+
+static void exchange_done(struct exchange *x)
+{
+    secret_wipe(x, sizeof(*x));
 }
 
 static bool names_match(const struct ice_info *info, const struct ice_credentials *credentials)
@@ -137,100 +147,121 @@ static bool names_match(const struct ice_info *info, const struct ice_credential
     return !credentials->peer_ufrag || slice_is(info->remote_ufrag, credentials->peer_ufrag);
 }
 
-/* The agent is small and has no state that outlives a request, so it is made for each. */
-static StunValidationStatus validate(StunAgent *agent, StunMessage *request, const uint8_t *data,
-                                     size_t len, const struct ice_credentials *credentials)
+static void start_agent(StunAgent *agent)
 {
     static const uint16_t known[] = {USERNAME,    MESSAGE_INTEGRITY, PRIORITY,        USE_CANDIDATE,
                                      FINGERPRINT, ICE_CONTROLLED,    ICE_CONTROLLING, 0};
-    struct ice_info info;
-    struct validation v = {.pwd_len = strlen(credentials->pwd)};
-    if (ice_precheck(data, len, &info) < 0 || !names_match(&info, credentials))
-        return STUN_VALIDATION_UNAUTHORIZED;
-    if (v.pwd_len == 0 || v.pwd_len > sizeof(v.pwd))
-        return STUN_VALIDATION_UNAUTHORIZED;
-    memcpy(v.pwd, credentials->pwd, v.pwd_len);
     stun_agent_init(agent, known, STUN_COMPATIBILITY_RFC5389,
                     STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT);
-    StunValidationStatus status = stun_agent_validate(agent, request, data, len, give_pwd, &v);
-    explicit_bzero(&v, sizeof(v));
-    return status;
+}
+
+static bool set_pwd(struct exchange *x, const char *pwd)
+{
+    x->pwd_len = strlen(pwd);
+    if (x->pwd_len == 0 || x->pwd_len > sizeof(x->pwd))
+        return false;
+    memcpy(x->pwd, pwd, x->pwd_len);
+    return true;
+}
+
+/* Only SUCCESS and UNKNOWN_REQUEST_ATTRIBUTE mean that the request is authentic. The agent is small
+ * and has no state that outlives a request, so it is made for each. */
+static StunValidationStatus validate(struct exchange *x, const uint8_t *data, size_t len,
+                                     const struct ice_credentials *credentials)
+{
+    struct ice_info info;
+    if (ice_precheck(data, len, &info) < 0 || !names_match(&info, credentials) ||
+        !set_pwd(x, credentials->pwd))
+        return STUN_VALIDATION_UNAUTHORIZED;
+    start_agent(&x->agent);
+    return stun_agent_validate(&x->agent, &x->request, data, len, give_pwd, x);
 }
 
 bool ice_verify(const uint8_t *data, size_t len, const struct ice_credentials *credentials)
 {
-    StunAgent agent;
-    StunMessage request;
-    StunValidationStatus status = validate(&agent, &request, data, len, credentials);
+    struct exchange x;
+    StunValidationStatus status = validate(&x, data, len, credentials);
+    exchange_done(&x);
     return status == STUN_VALIDATION_SUCCESS || status == STUN_VALIDATION_UNKNOWN_REQUEST_ATTRIBUTE;
 }
 
 /* We are lite and controlled: with tie-breaker 0 a peer that claims to be controlled too gets 487
  * and must switch (RFC 8445 7.3.1.1). */
-static enum ice_verdict build_reply(StunAgent *agent, StunMessage *request, const struct addr *from,
-                                    uint8_t *out, size_t *io_len, bool *out_use_candidate)
+static enum ice_verdict build_reply(struct exchange *x, const struct addr *from, uint8_t *out,
+                                    size_t cap, size_t *out_len, bool *out_use_candidate)
 {
     StunMessage reply;
     struct sockaddr_storage source;
     bool controlling = false;
+    size_t len = cap;
     memset(&source, 0, sizeof(source));
     socklen_t source_len = addr_to_sockaddr(from, &source);
     StunUsageIceReturn result = stun_usage_ice_conncheck_create_reply(
-        agent, request, &reply, out, io_len, &source, source_len, &controlling, 0,
+        &x->agent, &x->request, &reply, out, &len, &source, source_len, &controlling, 0,
         STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
-    if (*io_len == 0)
+    if (len == 0)
         return ICE_DROP;
+    *out_len = len;
     if (result != STUN_USAGE_ICE_RETURN_SUCCESS)
         return ICE_REFUSE;
-    *out_use_candidate = stun_usage_ice_conncheck_use_candidate(request);
+    *out_use_candidate = stun_usage_ice_conncheck_use_candidate(&x->request);
     return ICE_ACCEPT;
+}
+
+static enum ice_verdict refuse_unknown(struct exchange *x, uint8_t *out, size_t cap,
+                                       size_t *out_len)
+{
+    StunMessage reply;
+    *out_len = stun_agent_build_unknown_attributes_error(&x->agent, &reply, out, cap, &x->request);
+    return *out_len > 0 ? ICE_REFUSE : ICE_DROP;
 }
 
 enum ice_verdict ice_answer(const uint8_t *data, size_t len,
                             const struct ice_credentials *credentials, const struct addr *from,
                             uint8_t *out, size_t cap, size_t *out_len, bool *out_use_candidate)
 {
-    StunAgent agent;
-    StunMessage request;
+    struct exchange x;
+    enum ice_verdict verdict = ICE_DROP;
     *out_len = 0;
     *out_use_candidate = false;
-    StunValidationStatus status = validate(&agent, &request, data, len, credentials);
-    if (status == STUN_VALIDATION_UNKNOWN_REQUEST_ATTRIBUTE) {
-        StunMessage reply;
-        *out_len = stun_agent_build_unknown_attributes_error(&agent, &reply, out, cap, &request);
-        return *out_len > 0 ? ICE_REFUSE : ICE_DROP;
-    }
-    if (status != STUN_VALIDATION_SUCCESS)
+    /* libnice aborts the process when a reply does not fit or the family is unknown. */
+    if (cap < ICE_REPLY_MAX || (from->family != 4 && from->family != 6))
         return ICE_DROP;
-    size_t reply_len = cap;
-    enum ice_verdict verdict =
-        build_reply(&agent, &request, from, out, &reply_len, out_use_candidate);
-    *out_len = verdict == ICE_DROP ? 0 : reply_len;
+    StunValidationStatus status = validate(&x, data, len, credentials);
+    if (status == STUN_VALIDATION_SUCCESS)
+        verdict = build_reply(&x, from, out, cap, out_len, out_use_candidate);
+    else if (status == STUN_VALIDATION_UNKNOWN_REQUEST_ATTRIBUTE)
+        verdict = refuse_unknown(&x, out, cap, out_len);
+    exchange_done(&x);
     return verdict;
+}
+
+/* A request to ourselves; its length, 0 on failure. */
+static size_t make_request(uint8_t *out, size_t cap, const char *pwd)
+{
+    struct exchange x;
+    uint8_t name[] = "ours:theirs";
+    size_t len = 0;
+    start_agent(&x.agent);
+    if (set_pwd(&x, pwd))
+        len = stun_usage_ice_conncheck_create(&x.agent, &x.request, out, cap, name,
+                                              sizeof(name) - 1, x.pwd, x.pwd_len, true, true, 1, 1,
+                                              NULL, STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
+    exchange_done(&x);
+    return len;
 }
 
 int ice_warm(void)
 {
-    static const uint16_t known[] = {0};
-    static const char pwd[] = "warm-up-password-24bytes";
-    StunAgent agent;
-    StunMessage request;
-    uint8_t bytes[ICE_REPLY_MAX];
-    uint8_t reply[ICE_REPLY_MAX];
-    uint8_t name[] = "ours:theirs";
-    struct validation v = {.pwd_len = sizeof(pwd) - 1};
-    memcpy(v.pwd, pwd, v.pwd_len);
-    stun_agent_init(&agent, known, STUN_COMPATIBILITY_RFC5389,
-                    STUN_AGENT_USAGE_SHORT_TERM_CREDENTIALS | STUN_AGENT_USAGE_USE_FINGERPRINT);
-    size_t len = stun_usage_ice_conncheck_create(&agent, &request, bytes, sizeof(bytes), name,
-                                                 sizeof(name) - 1, v.pwd, v.pwd_len, true, true, 1,
-                                                 1, NULL, STUN_USAGE_ICE_COMPATIBILITY_RFC5245);
     const struct ice_credentials credentials = {
-        .ufrag = "ours", .pwd = pwd, .peer_ufrag = "theirs"};
+        .ufrag = "ours", .pwd = "only-for-the-warm-up", .peer_ufrag = "theirs"};
     struct addr from = {.family = 4, .port = 9, .ip = {127, 0, 0, 1}};
+    uint8_t request[ICE_REPLY_MAX];
+    uint8_t reply[ICE_REPLY_MAX];
     size_t reply_len = 0;
     bool nominated = false;
+    size_t len = make_request(request, sizeof(request), credentials.pwd);
     enum ice_verdict verdict =
-        ice_answer(bytes, len, &credentials, &from, reply, sizeof(reply), &reply_len, &nominated);
+        ice_answer(request, len, &credentials, &from, reply, sizeof(reply), &reply_len, &nominated);
     return verdict == ICE_ACCEPT && nominated ? 0 : -ENOTSUP;
 }

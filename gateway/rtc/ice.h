@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define ICE_REQUEST_MAX 1400u /* bytes; longer requests are dropped */
-#define ICE_REPLY_MAX 512u    /* a buffer of this size holds any reply */
+#define ICE_REPLY_MAX 640u    /* a buffer of this size holds any reply */
 #define ICE_UFRAG_MAX 256u
 
 /* The halves of USERNAME `local:remote`, borrowed from the datagram. Unauthenticated. */
@@ -47,8 +47,8 @@ enum ice_verdict {
 bool ice_verify(const uint8_t *data, size_t len, const struct ice_credentials *credentials);
 
 /* Authenticates data as ice_verify does and writes the reply for the peer at `from` to out, which
- * has room for cap bytes (ICE_REPLY_MAX suffices). *out_use_candidate tells whether the request
- * nominates its path. With ICE_DROP the outputs are 0 and false. */
+ * has room for cap bytes; below ICE_REPLY_MAX nothing is answered. *out_use_candidate tells whether
+ * the request nominates its path. With ICE_DROP the outputs are 0 and false. */
 enum ice_verdict ice_answer(const uint8_t *data, size_t len,
                             const struct ice_credentials *credentials, const struct addr *from,
                             uint8_t *out, size_t cap, size_t *out_len, bool *out_use_candidate);
