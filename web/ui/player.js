@@ -7,6 +7,7 @@ import { look } from './playlist.js';
 
 const TARGET_S = 0.4; // with parts of 200 ms; never less than two parts
 const TICK_MS = 100;
+const FIRST_SEGMENT_MS = 200;
 const SILENT_MS = 1500; // no news from the playlist for so long, and nothing left to play
 const STUCK_MS = 15000;
 const JUMP_PAUSE_MS = 1000; // between two jumps
@@ -54,10 +55,15 @@ export class Player {
             return;
         }
         for (let tries = 0; ; tries++) {
-            const { state } = await look(this.stream);
+            const { state, segments } = await look(this.stream);
             if (state === 'live') {
                 tries = 0;
-                await (engine ? this.#playWith(engine) : this.#playNatively());
+                if (segments > 0) {
+                    await (engine ? this.#playWith(engine) : this.#playNatively());
+                } else {
+                    this.#set('loading'); // hls.js refuses a playlist that has parts only
+                    await sleep(FIRST_SEGMENT_MS);
+                }
                 continue;
             }
             const quiet = this.played ? 'ended' : 'soon';

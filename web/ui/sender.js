@@ -10,6 +10,7 @@ export const STEPS = ['answer', 'path', 'keys', 'frame', 'playable'];
 
 const CONNECT_MS = 12000; // the gateway frees a session without keys after 10 s (WHIP-70)
 const ASK_EVERY_MS = 2000;
+const DELETE_MS = 1500;
 
 /** A refusal or failure that the page shows: title, text; retry says whether trying again helps. */
 export class Trouble extends Error {
@@ -65,14 +66,19 @@ export class Sender {
         await this.#playable(new Set((await before).uris));
     }
 
-    /** Ends the session from this side; keepalive lets the request outlive the page. */
-    stop() {
+    /** Ends the session from this side; keepalive lets the request outlive the page. The connection
+     * is closed after the answer: its close_notify alone would leave the playlist open for a
+     * publisher who comes back. */
+    async stop() {
         this.over = true;
         clearInterval(this.asking);
-        this.pc.close();
         const { session } = this;
         this.session = '';
-        return session ? deleteSession(session, this.token) : Promise.resolve(0);
+        if (session) {
+            const done = deleteSession(session, this.token);
+            await Promise.race([done, sleep(DELETE_MS)]);
+        }
+        this.pc.close();
     }
 
     /** Sends another track of the same kind from now on. */
@@ -231,12 +237,8 @@ export class Sender {
     }
 
     #end(reason) {
-        const { session, token } = this;
-        const gone = reason.end !== 'path';
-        this.session = gone ? '' : session;
-        if (!gone) {
-            deleteSession(session, token);
-            this.session = '';
+        if (reason.end !== 'path') {
+            this.session = ''; // the gateway has ended it already
         }
         this.stop();
         this.onEnd(reason);

@@ -64,6 +64,9 @@ function drawFrame(ctx, { width, height }, label, now) {
 }
 
 function beeper(audio, out) {
+    const hum = new ConstantSourceNode(audio, { offset: 0 });
+    hum.connect(out); // without a running source Chromium sends no sound packets between the beeps
+    hum.start();
     let next = 0;
     return () => {
         const now = Date.now();
