@@ -35,7 +35,7 @@ static const struct number_key numbers[] = {
     NUMBER("ingest", jitter_deadline_ms, 300, 20, 2000),
     NUMBER("ingest", coalesce_ms, 5, 0, 50),
     NUMBER("ingest", start_bitrate_kbps, 2500, 100, 100000),
-    NUMBER("ingest", max_bitrate_kbps, 8000, 100, 100000),
+    NUMBER("ingest", max_bitrate_kbps, 6000, 100, 100000),
     NUMBER("ingest", max_width, 1920, 64, 8192),
     NUMBER("ingest", max_height, 1920, 64, 8192),
     NUMBER("ingest", receive_buffer_bytes, 4194304, 65536, 67108864),
