@@ -262,6 +262,9 @@ void adminrun_finish(struct adminrun *a, const struct msg_ctl_done *done)
 void adminrun_init(struct adminrun *a, struct admission *admission, struct loop *loop,
                    adminrun_answer_fn answer_fn, adminrun_ctl_fn ctl, void *ctx)
 {
+    size_t seed = 0;
+    secret_random(&seed, sizeof(seed));
+    json_object_seed(seed | 1); /* 0 would make it look for a device */
     *a = (struct adminrun){
         .admission = admission, .loop = loop, .answer = answer_fn, .ctl = ctl, .ctx = ctx};
     for (size_t i = 0; i < ADMINRUN_PENDING_MAX; i++)

@@ -59,7 +59,7 @@ static struct penalty_entry *find(struct penalty *p, uint64_t prefix, uint64_t n
 
 bool penalty_fail(struct penalty *p, const struct addr *peer, uint64_t now_us)
 {
-    if (!p->entries)
+    if (!p->entries || peer->family == 0)
         return false;
     struct penalty_entry *entry = find(p, prefix_of(peer), now_us);
     bool refused = entry->active;
@@ -67,7 +67,8 @@ bool penalty_fail(struct penalty *p, const struct addr *peer, uint64_t now_us)
     sum_us += PENALTY_PER_FAILURE_US;
     if (sum_us > PENALTY_CAP_US)
         sum_us = PENALTY_CAP_US;
-    if (sum_us >= PENALTY_FLOOR_US)
+    /* a little less than the full sum: time has passed since the first of them */
+    if (sum_us > (PENALTY_TOLERATED - 1) * (uint64_t)PENALTY_PER_FAILURE_US)
         entry->active = true;
     entry->until_us = now_us + sum_us;
     return refused;

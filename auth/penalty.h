@@ -15,14 +15,14 @@
 #define PENALTY_ENTRIES 65536u
 #define PENALTY_WAYS 8u
 #define PENALTY_PER_FAILURE_US 5000000u
-#define PENALTY_FLOOR_US 15000000u
+#define PENALTY_TOLERATED 10u /* failures without a pause: mistakes of a person, or of a test */
 #define PENALTY_CAP_US 600000000u
 
 /* One address. Unused or run out when until_us is not in the future. */
 struct penalty_entry {
     uint64_t prefix;
     uint64_t until_us;
-    bool active; /* the floor has been reached */
+    bool active; /* no longer tolerated */
 };
 
 /* All zero: not initialised; then nobody is ever penalised. */

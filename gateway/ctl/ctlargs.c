@@ -54,8 +54,7 @@ struct option {
 
 static const struct option options[] = {
     {"state", KIND_TEXT, ANY_COMMAND, AT(state), 0,
-     "--state DIR          the gateway's state folder; else $SLUICE_STATE, else " //
-     CTLARGS_STATE_DEFAULT},
+     "--state DIR          the gateway's folder; else $SLUICE_STATE, else " CTLARGS_STATE_DEFAULT},
     {"json", KIND_FLAG, ANY_COMMAND, AT(json), 0,
      "--json               one JSON object instead of a table"},
     {"wait", KIND_COUNT, ANY_COMMAND, AT(wait_s), CTLARGS_WAIT_MAX_S,

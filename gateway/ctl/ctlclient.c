@@ -37,11 +37,13 @@ static void explain(const char *state, int rc, char problem[CTLCLIENT_PROBLEM_MA
 }
 
 /* By way of the folder's descriptor, because a socket's path may have only 107 characters. */
-static int connect_in(int folder_fd, int fd)
+static int connect_in(int folder_fd, int fd, uint32_t patience_s)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/" CTLCLIENT_SOCKET, folder_fd);
     struct timeval patience = {.tv_sec = CTLCLIENT_PATIENCE_S};
+    if (patience_s < CTLCLIENT_PATIENCE_S)
+        patience.tv_sec = patience_s;
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
         return -errno;
@@ -50,7 +52,8 @@ static int connect_in(int folder_fd, int fd)
     return 0;
 }
 
-int ctlclient_open(const char *state, int *out_fd, char problem[CTLCLIENT_PROBLEM_MAX])
+int ctlclient_open(const char *state, uint32_t patience_s, int *out_fd,
+                   char problem[CTLCLIENT_PROBLEM_MAX])
 {
     int rc = 0;
     int fd = -1;
@@ -64,7 +67,7 @@ int ctlclient_open(const char *state, int *out_fd, char problem[CTLCLIENT_PROBLE
         rc = -errno;
         goto out;
     }
-    rc = connect_in(folder_fd, fd);
+    rc = connect_in(folder_fd, fd, patience_s);
     if (rc == 0) {
         *out_fd = fd;
         fd = -1;

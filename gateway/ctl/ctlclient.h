@@ -4,14 +4,17 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CTLCLIENT_SOCKET "control.sock"
 #define CTLCLIENT_ANSWER_MAX (1u << 20)
 #define CTLCLIENT_PROBLEM_MAX 600
 #define CTLCLIENT_PATIENCE_S 10
 
-/* Connects. 0 with *out_fd, or a negative errno with a sentence in problem that says what to do. */
-int ctlclient_open(const char *state, int *out_fd, char problem[CTLCLIENT_PROBLEM_MAX]);
+/* Connects. Each later answer may take patience_s, at most CTLCLIENT_PATIENCE_S. 0 with *out_fd, or
+ * a negative errno with a sentence in problem that says what to do. */
+int ctlclient_open(const char *state, uint32_t patience_s, int *out_fd,
+                   char problem[CTLCLIENT_PROBLEM_MAX]);
 
 /* Sends one request and waits for its answer, at most CTLCLIENT_PATIENCE_S. 0 with a new reference
  * to the answer, an object with "ok"; a negative errno with a sentence in problem when the gateway

@@ -32,7 +32,7 @@ static int look(const struct ctlargs *args, char problem[CTLCLIENT_PROBLEM_MAX])
     json_t *request = json_pack("{s:s}", "op", "status");
     int rc = request ? 0 : -ENOMEM;
     if (rc == 0)
-        rc = ctlclient_open(args->state, &fd, problem);
+        rc = ctlclient_open(args->state, args->wait_s, &fd, problem);
     if (rc == 0)
         rc = ctlclient_ask(fd, request, &answer, problem);
     if (rc == 0 && !(is_ok(answer) && json_is_true(json_object_get(answer, "ready")))) {
@@ -116,7 +116,7 @@ static enum exit_status run(const struct ctlargs *args)
     if (args->wait_s > 0)
         rc = wait_until_ready(args, problem);
     if (rc == 0)
-        rc = ctlclient_open(args->state, &fd, problem);
+        rc = ctlclient_open(args->state, CTLCLIENT_PATIENCE_S, &fd, problem);
     if (rc == 0)
         rc = ctlclient_ask(fd, request, &answer, problem);
     if (rc == 0 && args->command == CTL_TOKEN_LIST && is_ok(answer))

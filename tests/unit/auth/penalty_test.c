@@ -32,14 +32,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void H8_refuses_after_the_floor(void **state)
+static void H8_429_after_10(void **state)
 {
     struct addr peer = v4(0x7f000001);
-    assert_false(penalty_fail(*state, &peer, 1000));
-    assert_false(penalty_fail(*state, &peer, 1000));
-    assert_false(penalty_fail(*state, &peer, 1000)); /* 15 s reached: from now on */
+    for (int i = 0; i < 10; i++)
+        assert_false(penalty_fail(*state, &peer, 1000));
     for (int i = 0; i < 10; i++)
         assert_true(penalty_fail(*state, &peer, 1000));
+}
+
+static void the_empty_address_is_not_penalised(void **state)
+{
+    struct addr none = {0};
+    for (int i = 0; i < 100; i++)
+        assert_false(penalty_fail(*state, &none, 1000));
 }
 
 static void H8_slow_failures_are_forgiven(void **state)
@@ -74,7 +80,7 @@ static void ipv6_counts_by_64_bits(void **state)
     struct addr a = {.family = 6, .ip = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 1}};
     struct addr b = {.family = 6, .ip = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 2}};
     struct addr c = {.family = 6, .ip = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 2, 1}};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 10; i++)
         penalty_fail(*state, &a, 1);
     assert_true(penalty_fail(*state, &b, 1));
     assert_false(penalty_fail(*state, &c, 1));
@@ -107,7 +113,8 @@ static void without_a_table_nobody_is_penalised(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(H8_refuses_after_the_floor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(H8_429_after_10, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_empty_address_is_not_penalised, set_up, tear_down),
         cmocka_unit_test_setup_teardown(H8_slow_failures_are_forgiven, set_up, tear_down),
         cmocka_unit_test_setup_teardown(H8_penalty_runs_out_and_is_capped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(H8_neighbours_are_not_penalised, set_up, tear_down),
