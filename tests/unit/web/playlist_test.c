@@ -573,7 +573,8 @@ static void LL_18_reports_on_the_other_rendition_are_as_fresh_as_the_list(void *
     struct rig *rig = *state;
     rig_publish(rig, 10, 10);
     char *text = rig_playlist(rig, VIDEO);
-    const char *report = "#EXT-X-RENDITION-REPORT:URI=\"../1/media.m3u8\",LAST-MSN=10,LAST-PART=9\n";
+    const char *report =
+        "#EXT-X-RENDITION-REPORT:URI=\"../1/media.m3u8\",LAST-MSN=10,LAST-PART=9\n";
     assert_int_equal(rig_count(text, report), 1);
     assert_int_equal(rig_count(text, "RENDITION-REPORT"), 1);
     free(text);

@@ -1,7 +1,9 @@
-/* What the tests of web share: a stream whose worker the test plays, and requests without sockets. */
+/* What the tests of web share: a stream whose worker the test plays, and requests without sockets.
+ */
 #ifndef SLUICE_TESTS_WEB_RIG_H
 #define SLUICE_TESTS_WEB_RIG_H
 
+#include "lib/base/clock.h"
 #include "lib/base/segment.h"
 #include "web/hls.h"
 #include "web/peers.h"
@@ -17,6 +19,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -50,12 +53,12 @@ static inline void rig_link(struct rig *rig, uint64_t session)
 
 static inline void rig_init(struct rig *rig)
 {
-    *rig = (struct rig){.now_us = 1000000};
+    *rig = (struct rig){.now_us = clock_now_us()};
     assert_int_equal(loop_init(&rig->loop), 0);
     assert_int_equal(peers_new(64, &rig->peers), 0);
     assert_int_equal(hls_new(rig->peers, RIG_WAITERS, &rig->hls), 0);
-    assert_int_equal(
-        streams_new(&rig->loop, RIG_LINGER_S, hls_on_stream, rig->hls, &rig->streams), 0);
+    assert_int_equal(streams_new(&rig->loop, RIG_LINGER_S, hls_on_stream, rig->hls, &rig->streams),
+                     0);
     assert_int_equal(segment_writer_open(&rig->memory, 1u << 20), 0);
     for (size_t i = 0; i < rig->memory.capacity; i++)
         rig->memory.data[i] = (uint8_t)(i * 7 + i / 251);
@@ -157,8 +160,7 @@ static inline int rig_part(struct rig *rig, uint32_t rendition, uint64_t msn, ui
 
 static inline int rig_segment_end(struct rig *rig, uint32_t rendition, uint64_t msn)
 {
-    struct part_segment_end m = {
-        .msn = msn, .rendition = rendition, .duration_us = RIG_SEGMENT_US};
+    struct part_segment_end m = {.msn = msn, .rendition = rendition, .duration_us = RIG_SEGMENT_US};
     return rig_feed(rig, PART_SEGMENT_END, &m, NULL, 0, -1);
 }
 
