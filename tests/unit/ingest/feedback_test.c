@@ -1,0 +1,233 @@
+#include "gateway/ingest/feedback.h"
+#include "gateway/rtc/rtcp.h"
+#include "tests/unit/ingest/ingest_rtp.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define OUR_SSRC 0xabcdu
+
+struct fixture {
+    struct test_ring ring;
+    struct answer answer;
+    struct media *media;
+    struct feedback feedback;
+    uint8_t bytes[FEEDBACK_PACKET_MAX];
+    size_t len;
+};
+
+static void open_all(struct fixture *f)
+{
+    const struct media_limits limits = {.jitter_deadline_us = 300000};
+    media_free(f->media);
+    f->media = NULL;
+    assert_int_equal(media_new(&f->answer, &limits, f->ring.writer, 0, &f->media), 0);
+    feedback_init(&f->feedback, &f->answer, 5000000, OUR_SSRC, "0123456789abcdef");
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    assert_int_equal(test_ring_open(&f->ring), 0);
+    make_test_answer(&f->answer);
+    open_all(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    media_free(f->media);
+    test_ring_close(&f->ring);
+    free(f);
+    return 0;
+}
+
+static bool write_at(struct fixture *f, uint64_t now_us)
+{
+    struct writer w;
+    writer_init(&w, f->bytes, sizeof(f->bytes));
+    bool any = feedback_write(&f->feedback, f->media, now_us, &w);
+    f->len = any ? w.len : 0;
+    return any;
+}
+
+/* The packet of that kind in what was written last. */
+static bool find(struct fixture *f, unsigned type, unsigned count, struct rtcp_packet *out)
+{
+    struct rtcp_walk walk;
+    rtcp_begin(&walk, f->bytes, f->len);
+    while (rtcp_next(&walk, out))
+        if (out->type == type && (type < RTCP_RTPFB || out->count == count))
+            return true;
+    return false;
+}
+
+static void hear_video(struct fixture *f, uint16_t sequence, uint64_t now_us)
+{
+    uint8_t bytes[100];
+    const struct test_packet packet = {.ssrc = VIDEO_SSRC,
+                                       .pt = VIDEO_PT,
+                                       .marker = true,
+                                       .sequence = sequence,
+                                       .time = sequence * 3000u,
+                                       .payload = test_slice,
+                                       .len = sizeof(test_slice)};
+    size_t len = build_test_packet(&packet, bytes, sizeof(bytes));
+    assert_int_equal(media_rtp(f->media, bytes, len, now_us), 0);
+}
+
+static void nothing_is_said_before_keys(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(feedback_due_us(&f->feedback, f->media) == UINT64_MAX);
+    assert_false(write_at(f, 1000000));
+}
+
+static void RTP_14_remb_at_once_and_each_second(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    struct rtcp_feedback remb;
+    uint64_t bps = 0;
+    feedback_start(&f->feedback, 1000000);
+    assert_true(write_at(f, 1000000));
+    assert_true(find(f, RTCP_PSFB, RTCP_FB_AFB, &packet));
+    assert_int_equal(rtcp_parse_feedback(&packet, &remb), 0);
+    assert_int_equal(rtcp_parse_remb(&remb, &bps), 0);
+    assert_in_range(bps, 4990000, 5000000);
+    assert_int_equal(remb.sender_ssrc, OUR_SSRC);
+    assert_int_equal(feedback_due_us(&f->feedback, f->media), 2000000);
+    assert_false(write_at(f, 1999999));
+    assert_true(write_at(f, 2000000));
+}
+
+static void RTP_13_reports_and_cname_begin_the_compound(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_walk walk;
+    struct rtcp_packet packet;
+    struct rtcp_report report;
+    struct slice cname;
+    uint32_t ssrc;
+    hear_video(f, 5, 900000);
+    feedback_start(&f->feedback, 1000000);
+    assert_true(write_at(f, 1000000));
+    rtcp_begin(&walk, f->bytes, f->len);
+    assert_true(rtcp_next(&walk, &packet));
+    assert_int_equal(packet.type, RTCP_RR);
+    assert_int_equal(packet.count, 1); /* RTP-21: only sources seen */
+    assert_int_equal(rtcp_parse_report(&packet, 0, &report), 0);
+    assert_int_equal(report.ssrc, VIDEO_SSRC);
+    assert_true(rtcp_next(&walk, &packet));
+    assert_int_equal(rtcp_parse_cname(&packet, 0, &ssrc, &cname), 0);
+    assert_true(slice_is(cname, "0123456789abcdef"));
+}
+
+static void RTP_11_pli_at_the_start_then_twice_a_second(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    unsigned requests = 0;
+    feedback_start(&f->feedback, 1000000);
+    write_at(f, 1000000);
+    assert_false(find(f, RTCP_PSFB, RTCP_FB_PLI, &packet)); /* whom to ask? */
+    hear_video(f, 5, 1000000);                              /* no key frame */
+    for (uint64_t now_us = 1000000; now_us < 3000000; now_us += 5000)
+        if (write_at(f, now_us) && find(f, RTCP_PSFB, RTCP_FB_PLI, &packet))
+            requests++;
+    assert_int_equal(requests, 4);
+    assert_int_equal(f->media->stats.plis, 4);
+}
+
+static void RTP_08_nack_names_what_is_missing(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    struct rtcp_feedback nack;
+    uint16_t numbers[8];
+    feedback_start(&f->feedback, 1000000);
+    hear_video(f, 5, 1000000);
+    write_at(f, 1000000);
+    hear_video(f, 8, 1100000);
+    assert_int_equal(feedback_due_us(&f->feedback, f->media), 1100000 + NACK_REORDER_US);
+    assert_true(write_at(f, 1100000 + NACK_REORDER_US));
+    assert_true(find(f, RTCP_RTPFB, RTCP_FB_NACK, &packet));
+    assert_int_equal(rtcp_parse_feedback(&packet, &nack), 0);
+    assert_int_equal(nack.media_ssrc, VIDEO_SSRC);
+    assert_int_equal(rtcp_nack_sequences(&nack, numbers, 8), 2);
+    assert_int_equal(numbers[0], 6);
+    assert_int_equal(numbers[1], 7);
+    assert_false(find(f, RTCP_RR, 0, &packet)); /* reduced size was agreed */
+}
+
+static void without_reduced_size_a_report_comes_first(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    f->answer.rtcp_rsize = false;
+    open_all(f);
+    feedback_start(&f->feedback, 1000000);
+    hear_video(f, 5, 1000000);
+    write_at(f, 1000000);
+    hear_video(f, 8, 1100000);
+    assert_true(write_at(f, 1100000 + NACK_REORDER_US));
+    assert_true(find(f, RTCP_RR, 0, &packet));
+    assert_true(find(f, RTCP_RTPFB, RTCP_FB_NACK, &packet));
+}
+
+static void COD_13_nothing_that_was_not_agreed_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    f->answer.tracks[TRACK_VIDEO].feedback = 0;
+    open_all(f);
+    feedback_start(&f->feedback, 1000000);
+    hear_video(f, 5, 1000000);
+    hear_video(f, 9, 1000000);
+    for (uint64_t now_us = 1000000; now_us < 3000000; now_us += 5000) {
+        if (!write_at(f, now_us))
+            continue;
+        assert_false(find(f, RTCP_RTPFB, RTCP_FB_NACK, &packet));
+        assert_false(find(f, RTCP_PSFB, RTCP_FB_PLI, &packet));
+        assert_false(find(f, RTCP_PSFB, RTCP_FB_AFB, &packet));
+    }
+}
+
+static void the_largest_nack_fits(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    feedback_start(&f->feedback, 1000000);
+    hear_video(f, 0, 1000000);
+    struct nack *list = &f->media->tracks[TRACK_VIDEO].nack;
+    for (uint16_t i = 0; i < NACK_LIST_MAX; i++) /* far apart: each takes an entry */
+        assert_int_equal(nack_add(list, (uint16_t)(1 + i * 20), 1, 0), 0);
+    assert_true(write_at(f, 1000000));
+    assert_true(find(f, RTCP_RTPFB, RTCP_FB_NACK, &packet));
+    assert_int_equal(packet.len, 8 + NACK_LIST_MAX * 4);
+    assert_false(write_at(f, 1000000));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(nothing_is_said_before_keys),
+        TEST(RTP_14_remb_at_once_and_each_second),
+        TEST(RTP_13_reports_and_cname_begin_the_compound),
+        TEST(RTP_11_pli_at_the_start_then_twice_a_second),
+        TEST(RTP_08_nack_names_what_is_missing),
+        TEST(without_reduced_size_a_report_comes_first),
+        TEST(COD_13_nothing_that_was_not_agreed_is_sent),
+        TEST(the_largest_nack_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
