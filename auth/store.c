@@ -354,28 +354,46 @@ static int column_u64(sqlite3_stmt *row, int column, uint64_t *out)
     return 0;
 }
 
+static int read_texts(sqlite3_stmt *row, struct token *t)
+{
+    char hash[2 * TOKEN_HASH_LEN + 1];
+    int rc = column_text(row, 0, t->id, sizeof(t->id));
+    if (rc == 0)
+        rc = column_text(row, 1, hash, sizeof(hash));
+    if (rc == 0)
+        rc = text_unhex(slice_of(hash), t->hash, sizeof(t->hash));
+    if (rc == 0)
+        rc = column_text(row, 2, t->pattern, sizeof(t->pattern));
+    if (rc == 0)
+        rc = column_text(row, 3, t->label, sizeof(t->label));
+    return rc;
+}
+
+static int read_numbers(sqlite3_stmt *row, struct token *t)
+{
+    uint64_t sessions = 0;
+    uint64_t *const to[] = {&t->created_ms, &t->expires_ms, &t->max_duration_ms, &sessions,
+                            &t->revoked_ms};
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < 5; i++)
+        rc = column_u64(row, 4 + i, to[i]);
+    if (rc < 0 || sessions > TOKEN_SESSIONS_MAX || t->max_duration_ms > TOKEN_TIME_MAX_S * 1000)
+        return -EBADMSG;
+    t->max_sessions = (uint32_t)sessions;
+    return 0;
+}
+
 static int read_token(sqlite3_stmt *row, struct token *out)
 {
     struct token t = {0};
-    char hash[2 * TOKEN_HASH_LEN + 1];
-    uint64_t sessions = 0;
-    int rc = column_text(row, 0, t.id, sizeof(t.id));
-    rc = rc < 0 ? rc : column_text(row, 1, hash, sizeof(hash));
-    rc = rc < 0 ? rc : text_unhex(slice_of(hash), t.hash, sizeof(t.hash));
-    rc = rc < 0 ? rc : column_text(row, 2, t.pattern, sizeof(t.pattern));
-    rc = rc < 0 ? rc : column_text(row, 3, t.label, sizeof(t.label));
-    rc = rc < 0 ? rc : column_u64(row, 4, &t.created_ms);
-    rc = rc < 0 ? rc : column_u64(row, 5, &t.expires_ms);
-    rc = rc < 0 ? rc : column_u64(row, 6, &t.max_duration_ms);
-    rc = rc < 0 ? rc : column_u64(row, 7, &sessions);
-    rc = rc < 0 ? rc : column_u64(row, 8, &t.revoked_ms);
+    int rc = read_texts(row, &t);
+    if (rc == 0)
+        rc = read_numbers(row, &t);
     if (rc < 0)
         return rc;
     if (!token_id_valid(slice_of(t.id)) || !stream_pattern_valid(slice_of(t.pattern)) ||
-        !token_label_valid(slice_of(t.label)) || sessions > TOKEN_SESSIONS_MAX ||
-        t.max_duration_ms > TOKEN_TIME_MAX_S * 1000)
+        !token_label_valid(slice_of(t.label)))
         return -EBADMSG;
-    t.max_sessions = (uint32_t)sessions;
     *out = t;
     return 0;
 }
