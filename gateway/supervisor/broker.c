@@ -73,7 +73,7 @@ static int on_session(void *ctx, const struct chan_message *m)
     const struct msg_session *session = m->body;
     if (!TEXT_OK(session->url_id) || !TEXT_OK(session->token) || session->op >= SESSION_OP_COUNT)
         return -EBADMSG;
-    publication_session(web->sup, web, session);
+    session_url_request(web->sup, web, session);
     return 0;
 }
 
@@ -85,7 +85,8 @@ static int on_grant(void *ctx, const struct chan_message *m)
     const struct msg_lease_grant *grant = m->body;
     if (!TEXT_OK(grant->grant.token_id) || grant->grant.verdict >= GRANT_VERDICT_COUNT)
         return -EBADMSG;
-    publication_on_grant(auth->sup, grant);
+    if (!session_url_on_grant(auth->sup, grant))
+        publication_on_grant(auth->sup, grant);
     return 0;
 }
 

@@ -116,10 +116,14 @@ static void on_child_exit(void *ctx, uint32_t events)
         publication_on_ingest_exit(p->owner);
     if (p->kind == PROCESS_TRANSCODE && p->owner)
         playback_on_transcode_exit(p->owner, p, p->ending);
-    if (p->kind == PROCESS_WEB)
+    if (p->kind == PROCESS_WEB) {
+        session_url_on_web_exit(sup, p);
         publication_on_web_exit(sup, p);
-    if (p->kind == PROCESS_AUTH)
+    }
+    if (p->kind == PROCESS_AUTH) {
+        session_url_on_auth_exit(sup);
         publication_on_auth_exit(sup);
+    }
     bool bound_worker = p->owner && (p->kind == PROCESS_INGEST || p->kind == PROCESS_TRANSCODE);
     if (!p->ending && !bound_worker)
         pause_start(sup, p);

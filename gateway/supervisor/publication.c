@@ -71,7 +71,7 @@ struct publication *publication_by_lease(struct supervisor *sup, uint64_t lease_
     return NULL;
 }
 
-static struct publication *by_url(struct supervisor *sup, const char *url_id)
+struct publication *publication_by_url(struct supervisor *sup, const char *url_id)
 {
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct publication *p = sup->publications[i];
@@ -144,15 +144,6 @@ static void refuse(struct publication *p, uint16_t status, uint16_t retry_after_
     publication_free(p);
 }
 
-static void remember_end(struct publication *p)
-{
-    struct supervisor *sup = p->sup;
-    struct publication_end *e = &sup->ended[sup->ended_next++ % PUBLICATION_ENDED_MAX];
-    e->until_us = clock_now_us() + PUBLICATION_ENDED_US;
-    e->reason = p->reason;
-    memcpy(e->url_id, p->url_id, sizeof(e->url_id));
-}
-
 void publication_end(struct publication *p, enum end_reason reason)
 {
     struct supervisor *sup = p->sup;
@@ -172,7 +163,7 @@ void publication_end(struct publication *p, enum end_reason reason)
     (void)process_send(p->ingest, MSG_END, &end, NULL, 0, NULL);
     (void)process_send(process_find(sup, PROCESS_EDGE), MSG_FORGET, &session, NULL, 0, NULL);
     release_lease(p);
-    remember_end(p);
+    session_url_ended(sup, p->url_id, reason);
     playback_finish(sup, p->stream, p->session, reason);
     enter(p, PUBLICATION_ENDING);
     if (p->ingest)
@@ -389,32 +380,9 @@ static int arm_deadline(struct publication *p)
     return rc;
 }
 
-static void answer_ask(struct supervisor *sup, struct publication_ask *ask,
-                       const struct grant *grant)
-{
-    struct msg_session_result m = {.request = ask->web_request, .status = 200};
-    struct publication *p = by_url(sup, ask->url_id);
-    if (grant->verdict == GRANT_UNKNOWN)
-        m.status = 401;
-    else if (grant->verdict != GRANT_OK)
-        m.status = 503;
-    else if (!p || strncmp(p->grant.token_id, grant->token_id, sizeof(grant->token_id)) != 0)
-        m.status = 404; /* not yours and not there look the same (WHIP-22) */
-    else
-        publication_end(p, END_DELETED);
-    (void)process_send(ask->web, MSG_SESSION_RESULT, &m, NULL, 0, NULL);
-    memset(ask, 0, sizeof(*ask));
-}
-
 void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *m)
 {
     struct publication *p = publication_by_session(sup, m->request);
-    for (size_t i = 0; i < PUBLICATION_ASKS_MAX; i++) {
-        if (sup->asks[i].web && sup->asks[i].request == m->request) {
-            answer_ask(sup, &sup->asks[i], &m->grant);
-            return;
-        }
-    }
     if (!p || p->state != PUBLICATION_ASKED) {
         struct msg_lease_release back = {.lease_id = m->grant.lease_id};
         if (m->grant.lease_id) /* the asker has gone meanwhile */
@@ -528,10 +496,6 @@ void publication_on_ingest_exit(struct publication *p)
 
 void publication_on_web_exit(struct supervisor *sup, const struct process *web)
 {
-    for (size_t i = 0; i < PUBLICATION_ASKS_MAX; i++) {
-        if (sup->asks[i].web == web)
-            memset(&sup->asks[i], 0, sizeof(sup->asks[i]));
-    }
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct publication *p = sup->publications[i];
         if (!p || p->web != web)
@@ -543,11 +507,6 @@ void publication_on_web_exit(struct supervisor *sup, const struct process *web)
 
 void publication_on_auth_exit(struct supervisor *sup)
 {
-    for (size_t i = 0; i < PUBLICATION_ASKS_MAX; i++) {
-        struct grant unavailable = {.verdict = GRANT_UNAVAILABLE};
-        if (sup->asks[i].web)
-            answer_ask(sup, &sup->asks[i], &unavailable);
-    }
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct publication *p = sup->publications[i];
         if (p && p->state == PUBLICATION_ASKED)
@@ -575,46 +534,4 @@ void publication_tell_auth(struct supervisor *sup)
         memcpy(m.stream, p->stream, sizeof(m.stream));
         (void)process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_LIVE, &m, NULL, 0, NULL);
     }
-}
-
-/* ---- session URLs ---- */
-
-static void session_get(struct supervisor *sup, struct process *web, const struct msg_session *m)
-{
-    struct msg_session_result result = {.request = m->request, .status = 404};
-    uint64_t now = clock_now_us();
-    if (by_url(sup, m->url_id))
-        result.status = 200;
-    for (size_t i = 0; i < PUBLICATION_ENDED_MAX && result.status == 404; i++) {
-        const struct publication_end *e = &sup->ended[i];
-        if (now < e->until_us && secret_equal(e->url_id, m->url_id, STREAM_URL_ID_LEN))
-            result.end_reason = (uint16_t)e->reason;
-    }
-    (void)process_send(web, MSG_SESSION_RESULT, &result, NULL, 0, NULL);
-}
-
-void publication_session(struct supervisor *sup, struct process *web, const struct msg_session *m)
-{
-    struct msg_session_result busy = {.request = m->request, .status = 503};
-    struct msg_lease_ask ask = {.request = ++sup->next_number, .purpose = LEASE_IDENTIFY};
-    struct publication_ask *slot = NULL;
-    if (m->op == SESSION_GET) {
-        session_get(sup, web, m);
-        return;
-    }
-    for (size_t i = 0; i < PUBLICATION_ASKS_MAX && !slot; i++) {
-        if (!sup->asks[i].web)
-            slot = &sup->asks[i];
-    }
-    memcpy(ask.token, m->token, sizeof(ask.token));
-    if (!slot ||
-        process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_ASK, &ask, NULL, 0, NULL)) {
-        (void)process_send(web, MSG_SESSION_RESULT, &busy, NULL, 0, NULL);
-        return;
-    }
-    secret_wipe(&ask.token, sizeof(ask.token));
-    slot->request = ask.request;
-    slot->web = web;
-    slot->web_request = m->request;
-    memcpy(slot->url_id, m->url_id, sizeof(slot->url_id));
 }

@@ -16,9 +16,6 @@
 
 #define PUBLICATION_WAIT_US 2000000u /* from the POST to the worker's answer (WHIP-13) */
 #define PUBLICATION_PER_ADDRESS 16u  /* sessions without keys per address (W2) */
-#define PUBLICATION_ENDED_MAX 256u   /* ended sessions whose reason can still be asked */
-#define PUBLICATION_ENDED_US 60000000u
-#define PUBLICATION_ASKS_MAX 64u /* session requests waiting for auth */
 
 struct supervisor;
 struct process;
@@ -60,27 +57,9 @@ struct publication {
     struct stats stats;
 };
 
-/* An ended session: GET of its URL says why. */
-struct publication_end {
-    uint64_t until_us;
-    enum end_reason reason;
-    char url_id[STREAM_URL_ID_LEN + 8];
-};
-
-/* A DELETE whose token auth is identifying. Free while web is NULL. */
-struct publication_ask {
-    uint64_t request; /* ours, to auth */
-    struct process *web;
-    uint64_t web_request;
-    char url_id[STREAM_URL_ID_LEN + 8];
-};
-
 /* web's POST; takes nothing over. */
 void publication_request(struct supervisor *sup, struct process *web, const struct msg_publish *m,
                          const uint8_t *offer, size_t offer_len);
-/* web's GET or DELETE on a session URL. */
-void publication_session(struct supervisor *sup, struct process *web, const struct msg_session *m);
-
 void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *m);
 void publication_on_worker(struct supervisor *sup); /* a warm ingest worker is ready */
 void publication_on_mapped(struct publication *p);
@@ -97,7 +76,8 @@ void publication_end_all(struct supervisor *sup, enum end_reason reason);
 
 struct publication *publication_by_session(struct supervisor *sup, uint64_t session);
 struct publication *publication_by_stream(struct supervisor *sup,
-                                          const char *stream); /* not ENDING */
+                                          const char *stream);                      /* not ENDING */
+struct publication *publication_by_url(struct supervisor *sup, const char *url_id); /* LIVE */
 struct publication *publication_by_lease(struct supervisor *sup, uint64_t lease_id);
 
 /* Tells a restarted edge or auth about all live sessions. */

@@ -8,6 +8,7 @@
 #include "gateway/supervisor/playback.h"
 #include "gateway/supervisor/process.h"
 #include "gateway/supervisor/publication.h"
+#include "gateway/supervisor/session_url.h"
 #include "gateway/supervisor/statedir.h"
 #include "lib/base/loop.h"
 
@@ -33,10 +34,8 @@ struct supervisor {
     struct process *processes[PROCESS_MAX];
     struct process_backoff backoff[PROCESS_KIND_COUNT];
     struct publication *publications[STREAM_MAX];
-    struct publication_end ended[PUBLICATION_ENDED_MAX];
-    size_t ended_next;
+    struct session_urls urls;
     struct playback *playbacks[PLAYBACK_MAX];
-    struct publication_ask asks[PUBLICATION_ASKS_MAX];
 };
 
 #endif

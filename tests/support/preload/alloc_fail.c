@@ -1,6 +1,6 @@
 /* Preloaded into a test program: makes the nth call of malloc, calloc or realloc fail, n from
- * ALLOC_FAIL_AT, counted from the start of the program. Prints nothing; exit status and signals tell
- * the rest. */
+ * ALLOC_FAIL_AT, counted from the start of the program. Prints nothing; exit status and signals
+ * tell the rest. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
