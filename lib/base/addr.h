@@ -24,8 +24,8 @@ _Static_assert(sizeof(struct addr) == 20, "addr travels in control messages");
 int addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *out);
 /* Length to use with bind or connect; 0 when a->family is neither 4 nor 6. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
-bool addr_equal(const struct addr *a, const struct addr *b);      /* address and port */
-bool addr_same_host(const struct addr *a, const struct addr *b);  /* address only */
+bool addr_equal(const struct addr *a, const struct addr *b);     /* address and port */
+bool addr_same_host(const struct addr *a, const struct addr *b); /* address only */
 bool addr_is_loopback(const struct addr *a);
 /* An address literal without port; -EBADMSG otherwise. Sets port to 0. */
 int addr_parse(struct slice s, struct addr *out);

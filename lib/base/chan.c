@@ -257,6 +257,15 @@ void chan_flush(struct chan *chan, int timeout_ms)
 
 /* ---- receiving ---- */
 
+static bool rule_allows(const struct chan_rule *rule, unsigned phase, const struct chan_head *head)
+{
+    if (rule->type != head->type || phase > 31 || !(rule->phases >> phase & 1))
+        return false;
+    if (rule->body_len != head->body_len || head->blob_len > rule->blob_max)
+        return false;
+    return rule->fd_count == CHAN_FDS_ANY || rule->fd_count == head->fd_count;
+}
+
 int chan_match(const struct chan_rule *rules, size_t rule_count, unsigned phase, const void *packet,
                size_t len, size_t fd_count, const struct chan_rule **out_rule,
                struct chan_message *out_message)
@@ -272,15 +281,10 @@ int chan_match(const struct chan_rule *rules, size_t rule_count, unsigned phase,
     if (len != sizeof(head) + head.body_len + head.blob_len)
         return -EBADMSG;
     for (size_t i = 0; i < rule_count; i++) {
-        const struct chan_rule *rule = &rules[i];
-        if (rule->type != head.type || phase > 31 || !(rule->phases >> phase & 1))
-            continue;
-        if (rule->body_len != head.body_len || head.blob_len > rule->blob_max)
-            continue;
-        if (rule->fd_count != CHAN_FDS_ANY && rule->fd_count != fd_count)
+        if (!rule_allows(&rules[i], phase, &head))
             continue;
         const uint8_t *body = (const uint8_t *)packet + sizeof(head);
-        *out_rule = rule;
+        *out_rule = &rules[i];
         *out_message = (struct chan_message){.type = head.type,
                                              .body = body,
                                              .blob = body + head.body_len,
@@ -306,6 +310,7 @@ static void take_fds(struct msghdr *message, struct packet *p)
 static int receive_packet(int fd, struct packet *p)
 {
     _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int) * CHAN_FDS_MAX)];
+    // cppcheck-suppress ctuuninitvar ; it is filled here
     struct iovec part = {.iov_base = p->bytes, .iov_len = sizeof(p->bytes)};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,

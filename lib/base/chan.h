@@ -1,9 +1,10 @@
 /* A control channel: typed messages, with descriptors, over a SOCK_SEQPACKET pair.
  *
- * One message is one packet: struct chan_head, a body of fixed size, a blob of bounded size. Each end
- * has a table of rules that says which type it takes in which phase, with which sizes and how many
- * descriptors. Whatever is not in the table ends the channel (threats.md I5): the receiver closes
- * the message's descriptors and calls `closed` with -EPROTO or -EBADMSG. It never ends the process.
+ * One message is one packet: struct chan_head, a body of fixed size, a blob of bounded size. Each
+ * end has a table of rules that says which type it takes in which phase, with which sizes and how
+ * many descriptors. Whatever is not in the table ends the channel (threats.md I5): the receiver
+ * closes the message's descriptors and calls `closed` with -EPROTO or -EBADMSG. It never ends the
+ * process.
  *
  * Sending never blocks. What the socket does not take is queued up to CHAN_QUEUE_MESSAGES and
  * CHAN_QUEUE_BYTES; above that chan_send gives -ENOSPC and the caller treats the peer as stuck. */
@@ -46,7 +47,8 @@ struct chan_message {
     size_t fd_count;
 };
 
-/* 0, or a negative errno that ends the channel (the peer broke a rule that sizes cannot express). */
+/* 0, or a negative errno that ends the channel (the peer broke a rule that sizes cannot express).
+ */
 typedef int (*chan_handler_fn)(void *ctx, const struct chan_message *message);
 
 /* One row of an endpoint's permission table; rows are searched in order. The body must be exactly
@@ -62,12 +64,12 @@ struct chan_rule {
 };
 #define CHAN_ANY_PHASE UINT32_MAX
 
-/* Called once when the channel has ended: reason 0 = the peer closed it, otherwise a negative errno.
- * The channel is already out of the loop; the callee may call chan_free. */
+/* Called once when the channel has ended: reason 0 = the peer closed it, otherwise a negative
+ * errno. The channel is already out of the loop; the callee may call chan_free. */
 typedef void (*chan_closed_fn)(void *ctx, int reason);
 
-/* Finds the rule for one packet of len bytes that came with fd_count descriptors; packet is aligned for
- * any struct. 0 and the rule and the message (without descriptors), both pointing into packet;
+/* Finds the rule for one packet of len bytes that came with fd_count descriptors; packet is aligned
+ * for any struct. 0 and the rule and the message (without descriptors), both pointing into packet;
  * -EBADMSG when the packet contradicts itself, -EPROTO when no rule allows it in this phase. */
 int chan_match(const struct chan_rule *rules, size_t rule_count, unsigned phase, const void *packet,
                size_t len, size_t fd_count, const struct chan_rule **out_rule,
@@ -81,18 +83,18 @@ int chan_new(struct loop *loop, int fd, const struct chan_rule *rules, size_t ru
              chan_closed_fn closed, void *ctx, struct chan **out);
 void chan_free(struct chan *chan); /* NULL allowed; drops what is queued; allowed in handlers */
 
-/* A second table, searched before the one of chan_new; its handlers get ctx. Once per channel, rules
- * must outlive it. For code that answers some messages for everybody (role.c). */
+/* A second table, searched before the one of chan_new; its handlers get ctx. Once per channel,
+ * rules must outlive it. For code that answers some messages for everybody (role.c). */
 void chan_add_rules(struct chan *chan, const struct chan_rule *rules, size_t rule_count, void *ctx);
 
 /* The phase that the rules of later messages are checked against; 0 at the start, at most 31. */
 void chan_set_phase(struct chan *chan, unsigned phase);
 unsigned chan_phase(const struct chan *chan);
 
-/* Sends one message. Descriptors are duplicated if they must be queued and stay the caller's. Without
- * descriptors the packet goes out by sendto(2) without an address, so that a role that passes none
- * needs no sendmsg in its sandbox (sendmsg could name any destination).
- * 0, -ENOSPC when the queue is full, -EMSGSIZE, -EPIPE when the channel has ended. */
+/* Sends one message. Descriptors are duplicated if they must be queued and stay the caller's.
+ * Without descriptors the packet goes out by sendto(2) without an address, so that a role that
+ * passes none needs no sendmsg in its sandbox (sendmsg could name any destination). 0, -ENOSPC when
+ * the queue is full, -EMSGSIZE, -EPIPE when the channel has ended. */
 int chan_send(struct chan *chan, uint16_t type, const void *body, size_t body_len, const void *blob,
               size_t blob_len, const int *fds, size_t fd_count);
 
@@ -100,9 +102,10 @@ int chan_send(struct chan *chan, uint16_t type, const void *body, size_t body_le
  * words of a process. */
 void chan_flush(struct chan *chan, int timeout_ms);
 
-/* Receives exactly one message, blocking, before the loop runs (a role's settings). Same checks. The
- * handler of the matching rule is called. 0 or a negative errno: the handler's, -ETIMEDOUT, -EPIPE
- * when the peer is gone, -EBADMSG or -EPROTO; `closed` is not called, the caller frees the channel. */
+/* Receives exactly one message, blocking, before the loop runs (a role's settings). Same checks.
+ * The handler of the matching rule is called. 0 or a negative errno: the handler's, -ETIMEDOUT,
+ * -EPIPE when the peer is gone, -EBADMSG or -EPROTO; `closed` is not called, the caller frees the
+ * channel. */
 int chan_receive_one(struct chan *chan, int timeout_ms);
 
 /* A connected pair, non-blocking and close-on-exec. 0 or a negative errno. */

@@ -38,7 +38,8 @@ enum escape {
 /* role.c obeys MSG_TEST for every role: when the process survives, MSG_PONG carries attempt << 32 |
  * errno of the failed call (0: it worked). */
 #define ESCAPE_ANSWER(attempt, error) ((uint64_t)(attempt) << 32 | (uint32_t)(error))
-/* For a role that has its own MSG_TEST rule, to try with a descriptor of its own: this plus errno. */
+/* For a role that has its own MSG_TEST rule, to try with a descriptor of its own: this plus errno.
+ */
 #define ESCAPE_SURVIVED (1ull << 32)
 
 /* Makes one system call that a sandbox should not allow; fd is used where the list says so, else

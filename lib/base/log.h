@@ -2,8 +2,9 @@
  *
  * Roles write to a pipe that the supervisor reads; the supervisor adds the time, escapes control
  * bytes, limits the rate and writes to standard error. Never pass a token, key, ICE password or SDP
- * to these functions (threats.md S5). A line that does not fit the pipe is dropped and counted; the next
- * line then carries dropped=N. Control bytes in values become '?'. One thread of a process only. */
+ * to these functions (threats.md S5). A line that does not fit the pipe is dropped and counted; the
+ * next line then carries dropped=N. Control bytes in values become '?'. One thread of a process
+ * only. */
 #ifndef SLUICE_BASE_LOG_H
 #define SLUICE_BASE_LOG_H
 

@@ -11,7 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#define LOOP_EVENTS 64     /* descriptors served per turn */
+#define LOOP_EVENTS 64 /* descriptors served per turn */
 #define LOOP_TIMERS_MAX 8192
 
 typedef void (*loop_fd_fn)(void *ctx, uint32_t events); /* events: EPOLLIN, EPOLLOUT, ... */
@@ -66,7 +66,8 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer); /* when not
 /* Blocks the signals of set and delivers them to fn through a signalfd. Once per loop. */
 int loop_signals(struct loop *loop, const sigset_t *set, loop_signal_fn fn, void *ctx);
 
-/* Runs until loop_stop, not at all if that was called before; 0, or a negative errno of epoll_wait. */
+/* Runs until loop_stop, not at all if that was called before; 0, or a negative errno of epoll_wait.
+ */
 int loop_run(struct loop *loop);
 /* One turn: waits at most timeout_ms (-1: until something happens). For tests. */
 int loop_turn(struct loop *loop, int timeout_ms);

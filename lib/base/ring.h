@@ -2,8 +2,9 @@
  *
  * The supervisor makes the memfd, the writer maps it, then the supervisor seals it SHRINK, GROW,
  * FUTURE_WRITE and SEAL; readers map it read-only. The writer never waits for and never trusts a
- * reader. A reader treats every byte as hostile: it copies a record's head once, checks the copy, and
- * copies the payload out before anyone parses it. A reader that was overrun learns so by sequence. */
+ * reader. A reader treats every byte as hostile: it copies a record's head once, checks the copy,
+ * and copies the payload out before anyone parses it. A reader that was overrun learns so by
+ * sequence. */
 #ifndef SLUICE_BASE_RING_H
 #define SLUICE_BASE_RING_H
 
@@ -27,12 +28,13 @@ size_t ring_size_for(uint64_t bitrate_bps); /* max(4 MiB, 5 s of the rate), roun
 struct ring_writer;
 
 /* Maps fd (not yet sealed against writing), initialises it, locks and DONTDUMPs the memory; locking
- * is best effort, *out_locked (may be NULL) says whether it worked. fd stays the caller's and may be
- * closed. */
+ * is best effort, *out_locked (may be NULL) says whether it worked. fd stays the caller's and may
+ * be closed. */
 int ring_writer_new(int fd, struct ring_writer **out, int *out_locked);
 /* Wipes all slots and unmaps. NULL allowed. */
 void ring_writer_free(struct ring_writer *w);
-/* Each reader is woken through its own eventfd, which the writer takes over. -ENOSPC if too many. */
+/* Each reader is woken through its own eventfd, which the writer takes over. -ENOSPC if too many.
+ */
 int ring_writer_add_wakeup(struct ring_writer *w, int eventfd);
 /* Appends one record made of count parts (at most RING_PARTS_MAX). 0, or -EMSGSIZE above
  * RING_RECORD_MAX or a quarter of the ring. Never blocks. */
@@ -48,9 +50,9 @@ enum ring_result {
 
 struct ring_reader;
 
-/* Checks the seals and the size and maps fd read-only; fd stays the caller's. from_start: begin with
- * the oldest record still there, else with the next one written. 0, -EACCES when a seal is missing,
- * -EBADMSG, or another negative errno. */
+/* Checks the seals and the size and maps fd read-only; fd stays the caller's. from_start: begin
+ * with the oldest record still there, else with the next one written. 0, -EACCES when a seal is
+ * missing, -EBADMSG, or another negative errno. */
 int ring_reader_new(int fd, int from_start, struct ring_reader **out);
 void ring_reader_free(struct ring_reader *r);
 /* Copies the next record into buffer. An enum ring_result, or -EBADMSG when the ring's contents are

@@ -16,8 +16,8 @@ enum sandbox_check {
     SANDBOX_ALWAYS,
     SANDBOX_ARG_EQ,     /* argument `arg` equals `value` */
     SANDBOX_ARG_MASKED, /* (argument `arg` & `mask`) equals `value` */
-    SANDBOX_ARG_EQ_AND, /* as SANDBOX_ARG_EQ, but only if the next rule, which is for the same call and
-                         * another argument, holds as well */
+    SANDBOX_ARG_EQ_AND, /* as SANDBOX_ARG_EQ, but only if the next rule, which is for the same call
+                         * and another argument, holds as well */
     SANDBOX_ERRNO,      /* the call fails with errno `value` instead of ending the process */
 };
 
@@ -32,15 +32,15 @@ struct sandbox_rule {
 #define SANDBOX_LIMIT_KEEP UINT64_MAX
 
 struct sandbox_spec {
-    uid_t uid;             /* 0: keep (ordinary user); else become this uid and gid */
-    bool empty_network;    /* new, empty network namespace */
-    bool empty_files;      /* new mount namespace with an empty read-only root; not together with
-                            * directory_fd, whose owner reaches it by path */
-    int directory_fd;      /* with Landlock: the only files reachable are below; -1: none at all */
-    uint64_t max_files;    /* RLIMIT_NOFILE */
-    uint64_t max_file_bytes;   /* RLIMIT_FSIZE */
-    uint64_t max_processes;    /* RLIMIT_NPROC */
-    uint64_t max_data_bytes;   /* RLIMIT_DATA; sanitizer builds skip it */
+    uid_t uid;          /* 0: keep (ordinary user); else become this uid and gid */
+    bool empty_network; /* new, empty network namespace */
+    bool empty_files;   /* new mount namespace with an empty read-only root; not together with
+                         * directory_fd, whose owner reaches it by path */
+    int directory_fd;   /* with Landlock: the only files reachable are below; -1: none at all */
+    uint64_t max_files; /* RLIMIT_NOFILE */
+    uint64_t max_file_bytes; /* RLIMIT_FSIZE */
+    uint64_t max_processes;  /* RLIMIT_NPROC */
+    uint64_t max_data_bytes; /* RLIMIT_DATA; sanitizer builds skip it */
     const struct sandbox_rule *rules;
     size_t rule_count;
 };
@@ -57,10 +57,10 @@ struct sandbox_report {
     uint8_t landlock_abi;
 };
 
-/* Calls that every role makes: memory (never executable), clock, read, write, send without an address,
- * recvmsg, epoll, poll, exit (syscalls.c). Each role's table comes on top; it may not touch mmap,
- * mprotect and execve (-EINVAL). Any other call ends the process with SIGSYS.
- * 0 and *out; or a negative errno: the process has given up some of its rights and must exit. */
+/* Calls that every role makes: memory (never executable), clock, read, write, send without an
+ * address, recvmsg, epoll, poll, exit (syscalls.c). Each role's table comes on top; it may not
+ * touch mmap, mprotect and execve (-EINVAL). Any other call ends the process with SIGSYS. 0 and
+ * *out; or a negative errno: the process has given up some of its rights and must exit. */
 int sandbox_enter(const struct sandbox_spec *spec, struct sandbox_report *out);
 
 #endif

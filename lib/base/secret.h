@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Fills data from getrandom(2); ends the process when the kernel cannot, because no caller may go on
- * with guessable bytes. */
+/* Fills data from getrandom(2); ends the process when the kernel cannot, because no caller may go
+ * on with guessable bytes. */
 void secret_random(void *data, size_t len);
 /* len characters of [A-Za-z0-9] (5.95 bits each) and a NUL. */
 void secret_random_text(char *to, size_t len);

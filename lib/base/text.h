@@ -12,7 +12,8 @@ struct slice {
     size_t len;
 };
 
-struct slice slice_of(const char *text); /* of a NUL-terminated string; NULL gives the empty slice */
+struct slice
+slice_of(const char *text); /* of a NUL-terminated string; NULL gives the empty slice */
 struct slice slice_make(const void *data, size_t len);
 bool slice_is(struct slice s, const char *text);        /* equal, byte for byte */
 bool slice_is_nocase(struct slice s, const char *text); /* equal, ASCII letters in any case */

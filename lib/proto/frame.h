@@ -2,7 +2,8 @@
  *
  * Payload: H.264: NAL units, each with a 4-byte big-endian length, SPS and PPS included before each
  * IDR; no access unit delimiters. VP8: one frame (RFC 7741 payload). Opus: one packet.
- * Order is decode order. The timeline belongs to ingest (design.md 2a): consumers never re-map it. */
+ * Order is decode order. The timeline belongs to ingest (design.md 2a): consumers never re-map it.
+ */
 #ifndef SLUICE_PROTO_FRAME_H
 #define SLUICE_PROTO_FRAME_H
 
@@ -38,9 +39,9 @@ struct frame {
 _Static_assert(sizeof(struct frame) == 64, "ring record layout");
 
 /* Checks a copied record: 0 and the copied, valid head; *out_payload points into record.
- * -EBADMSG for a short record, unknown track, codec or flag, codec of the other track's kind, an empty
- * payload or a length that is not the record's, a dimension above FRAME_DIMENSION_MAX, or a time
- * outside +-2^60. */
+ * -EBADMSG for a short record, unknown track, codec or flag, codec of the other track's kind, an
+ * empty payload or a length that is not the record's, a dimension above FRAME_DIMENSION_MAX, or a
+ * time outside +-2^60. */
 int frame_parse(const void *record, size_t len, struct frame *out, const uint8_t **out_payload);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * Bodies are fixed structs without hidden padding; blobs are opaque to the supervisor, which only
  * carries them (design.md 2a). Text fields are NUL-terminated inside their field. Who may send what
- * in which phase is the receiver's rule table; sizes and descriptor counts come from msg_shape(). */
+ * in which phase is the receiver's rule table; sizes and descriptor counts come from msg_shape().
+ */
 #ifndef SLUICE_PROTO_MSG_H
 #define SLUICE_PROTO_MSG_H
 
@@ -54,10 +55,10 @@ enum msg_type {
     MSG_END,          /* S>ingest, S>transcode: struct msg_end */
     MSG_WANT_KEYFRAME, /* transcode>S>ingest: struct msg_number: the track */
 
-    MSG_TRANSCODE_BIND,  /* S>transcode: struct msg_transcode_bind; descriptors: ring, eventfd */
-    MSG_CONSUMER,        /* S>transcode: struct msg_number: consumer id; 1 descriptor: pair end */
-    MSG_SEGMENT_OPENED,  /* transcode>S: struct msg_segment_opened */
-    MSG_PLAYABLE,        /* transcode>S: struct msg_number: the session: first part is out */
+    MSG_TRANSCODE_BIND, /* S>transcode: struct msg_transcode_bind; descriptors: ring, eventfd */
+    MSG_CONSUMER,       /* S>transcode: struct msg_number: consumer id; 1 descriptor: pair end */
+    MSG_SEGMENT_OPENED, /* transcode>S: struct msg_segment_opened */
+    MSG_PLAYABLE,       /* transcode>S: struct msg_number: the session: first part is out */
     MSG_TYPE_COUNT,
 };
 
@@ -245,7 +246,7 @@ struct msg_transcode_bind {
     uint64_t next_msn;
     uint64_t next_discontinuity; /* sequence number of the first segment */
     uint64_t max_bitrate_bps;
-    uint32_t continues; /* 1: successor: first segment carries a discontinuity */
+    uint32_t continues;  /* 1: successor: first segment carries a discontinuity */
     uint32_t renditions; /* mask 1 video, 2 audio, from msg_answer */
     char stream[STREAM_NAME_MAX + 8];
 };

@@ -1,10 +1,10 @@
 /* What transcode tells each web process about its segments, over a direct chan pair (design.md 3).
  *
  * Order on the wire: PART_HELLO, then per rendition PART_INIT before the first segment that names
- * it, PART_SEGMENT (with the memfd), PART_PART..., PART_SEGMENT_END, and PART_END at last. A consumer that
- * joins late gets the same sequence for all that is still in the window.
- * Parts lie back to back: offset of a part is the end of the previous one. The receiver checks every
- * field against what it already knows (part_check_*), hostile as it may be. */
+ * it, PART_SEGMENT (with the memfd), PART_PART..., PART_SEGMENT_END, and PART_END at last. A
+ * consumer that joins late gets the same sequence for all that is still in the window. Parts lie
+ * back to back: offset of a part is the end of the previous one. The receiver checks every field
+ * against what it already knows (part_check_*), hostile as it may be. */
 #ifndef SLUICE_PROTO_PART_H
 #define SLUICE_PROTO_PART_H
 
@@ -35,7 +35,7 @@ struct part_hello {
     uint32_t segment_target_us;
     uint32_t target_duration_s; /* EXT-X-TARGETDURATION */
     uint32_t window;            /* segments in the playlist */
-    uint8_t continues; /* 1: goes on after an earlier worker or session of the same playlist */
+    uint8_t continues;  /* 1: goes on after an earlier worker or session of the same playlist */
     uint8_t renditions; /* mask of 1 << rendition that will exist: 1 video, 2 audio */
     uint8_t pad[6];
 };
@@ -51,14 +51,14 @@ struct part_init {
     uint16_t height;
     uint16_t pad;
     uint32_t sample_rate;
-    uint32_t bandwidth_bps; /* expected peak, from the grant or the encoder */
+    uint32_t bandwidth_bps;       /* expected peak, from the grant or the encoder */
     char codecs[PART_CODECS_MAX]; /* RFC 6381: "avc1.42c01f", "mp4a.40.2" */
 };
 _Static_assert(sizeof(struct part_init) == 88, "message layout");
 
 /* One descriptor: the sealed memfd. */
 struct part_segment {
-    uint64_t msn; /* media sequence number */
+    uint64_t msn;                    /* media sequence number */
     uint64_t discontinuity_sequence; /* of this segment, absolute */
     int64_t wall_us;                 /* PROGRAM-DATE-TIME of its first sample */
     uint32_t rendition;
@@ -97,11 +97,11 @@ struct part_end {
 };
 _Static_assert(sizeof(struct part_end) == 8, "message layout");
 
-#define PART_DURATION_MAX_US 60000000u /* of one part */
+#define PART_DURATION_MAX_US 60000000u   /* of one part */
 #define PART_MSN_MAX (UINT64_C(1) << 53) /* media sequence numbers stay exact in a browser */
 
-/* Field checks that need no history: ranges, flags, text that may go into a playlist as it is, a part
- * inside its memfd of capacity bytes. 0 or -EBADMSG. */
+/* Field checks that need no history: ranges, flags, text that may go into a playlist as it is, a
+ * part inside its memfd of capacity bytes. 0 or -EBADMSG. */
 int part_check_hello(const struct part_hello *m);
 int part_check_init(const struct part_init *m, size_t blob_len);
 int part_check_segment(const struct part_segment *m);

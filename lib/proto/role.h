@@ -29,21 +29,22 @@ struct role {
     int status;
 };
 
-/* Ignores SIGINT, SIGHUP and SIGPIPE, unblocks all signals, sets PDEATHSIG and M_ARENA_MAX, opens log
- * and loop, waits for the settings (10 s) and hands them to fn. The body must be settings_len long and
- * begin with struct settings_common; fn checks the number of descriptors. rules are the role's own and
- * valid from the settings on; PING and, with test_hooks, TEST (escape.h) are answered here unless
- * rules has a row for them. ctx is passed to fn and to all rules' handlers.
- * 0 or a negative errno, logged; role is done with then. */
+/* Ignores SIGINT, SIGHUP and SIGPIPE, unblocks all signals, sets PDEATHSIG and M_ARENA_MAX, opens
+ * log and loop, waits for the settings (10 s) and hands them to fn. The body must be settings_len
+ * long and begin with struct settings_common; fn checks the number of descriptors. rules are the
+ * role's own and valid from the settings on; PING and, with test_hooks, TEST (escape.h) are
+ * answered here unless rules has a row for them. ctx is passed to fn and to all rules' handlers. 0
+ * or a negative errno, logged; role is done with then. */
 int role_start(struct role *role, const char *name, size_t settings_len, role_settings_fn fn,
                const struct chan_rule *rules, size_t rule_count, void *ctx);
 
-/* Enters the sandbox (spec->uid is set from the settings, the namespaces are dropped from spec when the
- * settings say so) and sends MSG_READY. 0 or a negative errno, logged; the role must then exit. */
+/* Enters the sandbox (spec->uid is set from the settings, the namespaces are dropped from spec when
+ * the settings say so) and sends MSG_READY. 0 or a negative errno, logged; the role must then exit.
+ */
 int role_enter(struct role *role, struct sandbox_spec *spec);
 
-/* Runs the loop until the channel ends or loop_stop, then frees channel and loop. The exit status for
- * main: 0 when the supervisor closed the channel or the role stopped by itself. */
+/* Runs the loop until the channel ends or loop_stop, then frees channel and loop. The exit status
+ * for main: 0 when the supervisor closed the channel or the role stopped by itself. */
 int role_run(struct role *role);
 
 /* chan_send of a control message with the shape of msg_shape(): body_len and the number of fds are

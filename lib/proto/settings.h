@@ -9,8 +9,8 @@
 
 /* What every role needs. */
 struct settings_common {
-    uint32_t uid;       /* to become; 0 = stay (ordinary user) */
-    uint32_t log_level; /* enum log_level */
+    uint32_t uid;        /* to become; 0 = stay (ordinary user) */
+    uint32_t log_level;  /* enum log_level */
     uint32_t namespaces; /* 1: enter empty namespaces as the role's row says */
     uint32_t test_hooks; /* 1: MSG_TEST is obeyed (tests only, never set by a configuration file) */
 };
@@ -39,7 +39,7 @@ struct settings_transcode {
     struct settings_common common;
     uint32_t part_us;
     uint32_t segment_us;
-    uint32_t window;           /* segments in the playlist */
+    uint32_t window; /* segments in the playlist */
     uint32_t audio_bitrate_bps;
     uint32_t video_bitrate_bps; /* of an encoded rendition */
     uint32_t max_width;
@@ -66,7 +66,7 @@ struct settings_web {
     uint32_t ended_linger_s; /* how long an ended stream's playlist stays */
     uint32_t pad;
     char cors_origins[512]; /* blank-separated; "*" = any */
-    char page_host[256];    /* accepted Host values besides address literals and localhost; blanks */
+    char page_host[256]; /* accepted Host values besides address literals and localhost; blanks */
 };
 
 #endif

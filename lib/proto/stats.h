@@ -13,8 +13,8 @@ struct stats {
     uint64_t recovered; /* packets that came after a NACK */
     uint64_t nacks;
     uint64_t plis;
-    uint64_t bad_srtp; /* authentication failures and replays */
-    uint64_t dropped;  /* everything else that was ignored */
+    uint64_t bad_srtp;       /* authentication failures and replays */
+    uint64_t dropped;        /* everything else that was ignored */
     uint64_t last_packet_us; /* CLOCK_MONOTONIC of the last accepted media packet */
     uint32_t bitrate_bps;    /* over the last second */
     uint16_t width;

@@ -13,9 +13,9 @@
 #define STREAM_ETAG_LEN 16
 #define STREAM_TOKEN_ID_MAX 32
 #define STREAM_REASON_MAX 160
-#define STREAM_MAX 256       /* live streams of one gateway */
+#define STREAM_MAX 256 /* live streams of one gateway */
 #define STREAM_TRACKS_MAX 4
-#define STREAM_PATHS_MAX 8   /* validated tuples of one session (threats.md U3) */
+#define STREAM_PATHS_MAX 8 /* validated tuples of one session (threats.md U3) */
 #define STREAM_UFRAG_LEN 8
 #define STREAM_PWD_LEN 24
 #define STREAM_ADDRESSES_MAX 8 /* local media addresses */
@@ -29,17 +29,17 @@ enum track { TRACK_VIDEO, TRACK_AUDIO, TRACK_COUNT };
 /* Why a session ended; decides ENDLIST and what the page says. */
 enum end_reason {
     END_NONE,
-    END_DELETED,      /* DELETE by the publisher */
-    END_CLOSED,       /* DTLS close_notify by the publisher */
-    END_KICKED,       /* sluicectl stream kick */
-    END_REVOKED,      /* its token was revoked */
-    END_LIMIT,        /* maximum session duration or the token's expiry reached */
-    END_SHUTDOWN,     /* the gateway stops */
-    END_SILENT,       /* 30 s without authenticated traffic (WHIP-72) */
-    END_NOT_STARTED,  /* no keys within 10 s of 201 (WHIP-70) */
-    END_REFUSED,      /* DTLS or certificate not acceptable */
-    END_CRASHED,      /* the worker died */
-    END_BROKEN,       /* the stream can not be transcoded */
+    END_DELETED,     /* DELETE by the publisher */
+    END_CLOSED,      /* DTLS close_notify by the publisher */
+    END_KICKED,      /* sluicectl stream kick */
+    END_REVOKED,     /* its token was revoked */
+    END_LIMIT,       /* maximum session duration or the token's expiry reached */
+    END_SHUTDOWN,    /* the gateway stops */
+    END_SILENT,      /* 30 s without authenticated traffic (WHIP-72) */
+    END_NOT_STARTED, /* no keys within 10 s of 201 (WHIP-70) */
+    END_REFUSED,     /* DTLS or certificate not acceptable */
+    END_CRASHED,     /* the worker died */
+    END_BROKEN,      /* the stream can not be transcoded */
     END_REASON_COUNT,
 };
 

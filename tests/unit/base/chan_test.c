@@ -362,6 +362,14 @@ static void I6_more_descriptors_than_any_are_closed(void **state)
     expect_end(*state, &m, sizeof(m), CHAN_FDS_MAX + 1, -EBADMSG);
 }
 
+/* The rest is cut off by the kernel: what is left would look like a good message. */
+static void I6_cut_descriptors_are_no_message(void **state)
+{
+    struct small m = small(ANY_FDS);
+    m.head.fd_count = CHAN_FDS_MAX;
+    expect_end(*state, &m, sizeof(m), CHAN_FDS_MAX + 1, -EBADMSG);
+}
+
 static void I6_as_many_as_the_kernel_takes_are_closed(void **state)
 {
     struct small m = small(ANY_FDS);
@@ -561,6 +569,7 @@ int main(void)
         RAW(I6_undeclared_descriptor_is_closed),
         RAW(I6_declared_descriptor_is_missing),
         RAW(I6_more_descriptors_than_any_are_closed),
+        RAW(I6_cut_descriptors_are_no_message),
         RAW(I6_as_many_as_the_kernel_takes_are_closed),
         RAW(handler_ends_with_its_error),
         RAW(handler_may_free_its_channel),
