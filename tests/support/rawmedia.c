@@ -179,11 +179,9 @@ static uint32_t little_u32(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-int rawmedia_parse_ivf(struct rawmedia_track *track, const uint8_t *data, size_t len)
+static int ivf_head(struct rawmedia_track *track, struct reader *r)
 {
-    struct reader r;
-    reader_init(&r, data, len);
-    const uint8_t *head = reader_bytes(&r, 32);
+    const uint8_t *head = reader_bytes(r, 32);
     if (head == NULL || memcmp(head, "DKIF", 4) != 0 || memcmp(head + 8, "VP80", 4) != 0)
         return -EBADMSG;
     uint32_t rate = little_u32(head + 16), scale = little_u32(head + 20);
@@ -192,20 +190,27 @@ int rawmedia_parse_ivf(struct rawmedia_track *track, const uint8_t *data, size_t
     track->codec = RAWMEDIA_VP8;
     track->clock_hz = 90000;
     track->frame_ticks = (uint32_t)(90000ull * scale / rate);
-    while (reader_left(&r) > 0) {
+    return 0;
+}
+
+int rawmedia_parse_ivf(struct rawmedia_track *track, const uint8_t *data, size_t len)
+{
+    struct reader r;
+    reader_init(&r, data, len);
+    int rc = ivf_head(track, &r);
+    while (rc == 0 && reader_left(&r) > 0) {
         const uint8_t *prefix = reader_bytes(&r, 12);
-        size_t size = prefix == NULL ? 0 : little_u32(prefix);
+        size_t start = track->len, size = prefix == NULL ? 0 : little_u32(prefix);
         const uint8_t *frame = reader_bytes(&r, size);
         if (!reader_ok(&r) || size == 0)
             return -EBADMSG;
-        size_t start = track->len;
-        int rc = track_append(track, frame, size);
+        rc = track_append(track, frame, size);
         if (rc == 0)
             rc = track_frame(track, start, (frame[0] & 1) == 0); /* RFC 6386 9.1 */
-        if (rc != 0)
-            return rc;
     }
-    return track->count > 0 && track->frames[0].key ? 0 : -EBADMSG;
+    if (rc == 0 && (track->count == 0 || !track->frames[0].key))
+        rc = -EBADMSG;
+    return rc;
 }
 
 /* ---- Ogg (RFC 3533) and Opus (RFC 6716, RFC 7845) ---- */
