@@ -10,6 +10,8 @@ const TICK_MS = 100;
 const FIRST_SEGMENT_MS = 200;
 const SILENT_MS = 1500; // no news from the playlist for so long, and nothing left to play
 const STUCK_MS = 15000;
+const FRESH_MS = 1500; // so soon after the first picture
+const FRESH_JUMP_S = 0.1; // what loading took is made up for by a jump, before anybody looks
 const JUMP_PAUSE_MS = 1000; // between two jumps
 const LAG_S = 2; // so far above the target, and no jump possible,
 const LAG_MS = 4000; // for so long: loading itself has fallen behind
@@ -108,7 +110,7 @@ export class Player {
     /** Goes to the newest picture, as after a pause. */
     toLive() {
         const over = this.edgeLatency - this.pace.target;
-        if (over > 1) {
+        if (over > 1 && this.hls && !this.stock) {
             this.#jump(over);
         }
     }
@@ -125,8 +127,10 @@ export class Player {
     }
 
     #plays() {
-        this.played = true;
-        this.running = true;
+        if (!this.running) {
+            this.freshUntil = performance.now() + FRESH_MS;
+        }
+        this.played = this.running = true;
         this.#set('live');
     }
 
@@ -200,8 +204,7 @@ export class Player {
         } else if (!this.pace.fixed && details.partTarget) {
             const base = Math.max(TARGET_S, 2 * details.partTarget);
             if (base !== this.pace.base) {
-                this.pace.base = base;
-                this.pace.target = Math.max(base, this.pace.target);
+                this.pace.aim(base);
             }
         }
         this.lowLatency = Boolean(details.partTarget);
@@ -252,7 +255,10 @@ export class Player {
         if (!(over > LAG_S)) {
             this.lagSince = now;
         }
-        if (jump && now - (this.jumpedAt ?? 0) > JUMP_PAUSE_MS && this.#jump(over)) {
+        const fresh = now < this.freshUntil && over > FRESH_JUMP_S;
+        const rested = now - (this.jumpedAt ?? 0) > JUMP_PAUSE_MS;
+        if ((jump || fresh) && rested && this.#jump(over)) {
+            this.freshUntil = 0;
             return;
         }
         if (now - this.lagSince > LAG_MS) {
