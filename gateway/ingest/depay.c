@@ -52,7 +52,7 @@ int depay_new(enum codec codec, uint16_t max_width, uint16_t max_height, depay_u
     d->codec_state = calloc(1, ops->state_len);
     if (!d->codec_state)
         goto out;
-    d->buffer = calloc(1, buffer_len(ops));
+    d->buffer = malloc(buffer_len(ops));
     if (!d->buffer)
         goto out;
     *out = d;
@@ -67,8 +67,8 @@ void depay_free(struct depay *d)
 {
     if (!d)
         return;
-    if (d->buffer)
-        secret_wipe(d->buffer, buffer_len(d->ops));
+    if (d->buffer && d->used > 0)
+        secret_wipe(d->buffer, DEPAY_HEADROOM + d->used);
     free(d->buffer);
     free(d->codec_state);
     free(d);
@@ -86,6 +86,8 @@ int depay_put(struct depay *d, const void *data, size_t len)
         return -EMSGSIZE;
     memcpy(depay_body(d) + d->len, data, len);
     d->len += len;
+    if (d->len > d->used)
+        d->used = d->len;
     return 0;
 }
 

@@ -71,6 +71,7 @@ struct depay {
     void *codec_state;
     uint8_t *buffer; /* DEPAY_HEADROOM bytes, then the body */
     size_t len;      /* of the body */
+    size_t used;     /* the longest body so far: what must be wiped */
     depay_unit_fn emit;
     void *ctx;
     enum depay_state state;

@@ -40,6 +40,7 @@ struct jitter {
     struct slot *slots;
     uint16_t *spare;
     size_t spare_count;
+    size_t touched; /* buffers ever used: what must be wiped */
     uint8_t *pool;
 };
 
@@ -65,7 +66,7 @@ int jitter_new(size_t slots, uint64_t deadline_us, struct jitter **out)
     j->deadline_us = deadline_us;
     j->slots = calloc(slots, sizeof(*j->slots));
     j->spare = calloc(slots, sizeof(*j->spare));
-    j->pool = calloc(slots, STREAM_DATAGRAM_MAX); /* pages are taken only when written */
+    j->pool = malloc(slots * STREAM_DATAGRAM_MAX); /* pages are taken only when written */
     if (!j->slots || !j->spare || !j->pool)
         goto out;
     jitter_reset(j);
@@ -81,8 +82,8 @@ void jitter_free(struct jitter *j)
 {
     if (!j)
         return;
-    if (j->pool)
-        secret_wipe(j->pool, j->slot_count * STREAM_DATAGRAM_MAX);
+    if (j->pool && j->touched > 0)
+        secret_wipe(j->pool, j->touched * STREAM_DATAGRAM_MAX);
     free(j->pool);
     free(j->spare);
     free(j->slots);
@@ -117,6 +118,8 @@ static void hold(struct jitter *j, uint16_t sequence, const struct depay_packet 
 {
     struct slot *slot = slot_of(j, sequence);
     slot->buffer = j->spare[--j->spare_count];
+    if (slot->buffer >= j->touched)
+        j->touched = slot->buffer + 1u;
     slot->len = (uint16_t)packet->len;
     slot->marker = packet->marker;
     slot->rtp_time = packet->rtp_time;
