@@ -145,7 +145,7 @@ e2e: all support node-modules
 	@BUILD=$(BUILD) node --test --test-concurrency=1 tests/e2e/
 
 # ---- npm: hls.js for the watch page, playwright-core for the tests; plain `make` needs neither ----
-HLS_JS := web/ui/vendor/hls.light.min.mjs
+HLS_JS := web/ui/vendor/hls.min.mjs
 node_modules/.package-lock.json: package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
@@ -153,7 +153,7 @@ node-modules: node_modules/.package-lock.json
 $(HLS_JS):
 	@mkdir -p $(@D)
 	npm ci --ignore-scripts --no-audit --no-fund --omit=dev
-	cp node_modules/hls.js/dist/hls.light.min.mjs $@
+	cp node_modules/hls.js/dist/hls.min.mjs $@
 web-deps: $(HLS_JS)
 
 # ---- the two commands ----

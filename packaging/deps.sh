@@ -42,7 +42,7 @@ for_run() {
     need_header libswscale/swscale.h libswscale-dev
     need_header libswresample/swresample.h libswresample-dev
     # hls.js comes with npm. Debian's npm conflicts with a Node.js from elsewhere, hence the question.
-    if [ ! -e web/ui/vendor/hls.light.min.mjs ]; then
+    if [ ! -e web/ui/vendor/hls.min.mjs ]; then
         need_command npm npm
     fi
 }
