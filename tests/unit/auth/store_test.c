@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #define NOW_MS 1700000000000u
@@ -256,6 +257,77 @@ static void D4_another_kind_of_file_is_refused(void **state)
     assert_null(f->store);
 }
 
+/* Closes the store and lets somebody else write to the file. */
+static void tamper(struct fixture *f, const char *sql)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    store_close(f->store);
+    f->store = NULL;
+    snprintf(path, sizeof(path), "%s/" STORE_FILE, f->dir.path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void D7_hostile_schema_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    tamper(f,
+           "CREATE TRIGGER t AFTER UPDATE ON tokens BEGIN UPDATE tokens SET revoked_ms = 0; END");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), -EBADMSG);
+    tamper(f, "DROP TRIGGER t; CREATE VIEW v AS SELECT 1");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), -EBADMSG);
+    tamper(f, "DROP VIEW v; ALTER TABLE tokens RENAME COLUMN label TO note");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), -EBADMSG);
+    tamper(f, "DROP TABLE schema_version");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), -EBADMSG);
+}
+
+static void newer_schema_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    tamper(f, "UPDATE schema_version SET version = 2");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), -ENOTSUP);
+    tamper(f, "UPDATE schema_version SET version = 1");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), 0);
+}
+
+static void D7_hostile_rows_are_errors(void **state)
+{
+    static const char *const changes[] = {
+        "stream_glob = ''",
+        "stream_glob = 'a b'",
+        "stream_glob = x'00'",
+        "label = char(27)",
+        "label = hex(zeroblob(99))",
+        "created_ms = 1.5",
+        "expires_ms = 'soon'",
+        "max_duration_ms = 1.5",
+        "max_sessions = 65536",
+        "max_sessions = -1",
+        "max_duration_ms = 9223372036854775807",
+        "secret_hash = 'short'",
+    };
+    struct fixture *f = *state;
+    char text[TOKEN_TEXT_LEN + 1];
+    struct token page[STORE_PAGE_TOKENS];
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        char sql[200];
+        struct token found;
+        size_t count = 0;
+        struct token token = add(f->store, "demo", NOW_MS, text);
+        snprintf(sql, sizeof(sql), "UPDATE tokens SET %s WHERE id = '%.12s'", changes[i], token.id);
+        tamper(f, sql);
+        assert_int_equal(store_open(f->dir.fd, 0, &f->store), 0);
+        assert_int_equal(store_find_by_id(f->store, token.id, &found), -EBADMSG);
+        assert_true(find(f->store, &key, text, NOW_MS) < 0);
+        assert_int_equal(store_list_tokens(f->store, 0, "", page, &count), -EBADMSG);
+        tamper(f, "DELETE FROM tokens");
+        assert_int_equal(store_open(f->dir.fd, 0, &f->store), 0);
+    }
+}
+
 static void link_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -283,6 +355,9 @@ int main(void)
         TEST(file_is_private),
         TEST(D4_damage_is_found_at_start),
         TEST(D4_another_kind_of_file_is_refused),
+        TEST(D7_hostile_schema_is_refused),
+        TEST(newer_schema_is_left_alone),
+        TEST(D7_hostile_rows_are_errors),
         TEST(link_is_refused),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
