@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define DATAGRAM_MAX 1500u
+#define PEERS_MAX 8u     /* as many as sdp.h takes */
 #define OUT_BYTES 12288u /* a flight with our certificate takes about 1 KiB */
 #define OUT_DATAGRAMS 32u
 #define CERT_LIST_MAX 4096 /* bytes of the peer's certificates (threats.md U6) */
@@ -49,9 +50,8 @@ struct dtls {
     dtls_send_fn send;
     void *send_ctx;
     size_t peer_count;
-    struct fingerprint peers[8];
+    struct fingerprint peers[PEERS_MAX];
 };
-#define PEERS_MAX (sizeof(((struct dtls *)NULL)->peers) / sizeof(struct fingerprint))
 
 /* ---- BIO: one record in, datagrams out ---- */
 

@@ -3,6 +3,7 @@
 #define SLUICE_TESTS_RTC_CLIENT_H
 
 #include "gateway/rtc/cert.h"
+#include "lib/base/text.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -111,8 +112,8 @@ static inline bool client_init(struct client *c, const struct cert *cert,
     c->ctx = SSL_CTX_new(DTLS_client_method());
     if (!c->ctx)
         return false;
-    if (options->groups)
-        strncpy(groups, options->groups, sizeof(groups) - 1);
+    if (options->groups && text_copy(groups, sizeof(groups), slice_of(options->groups)) < 0)
+        return false;
     SSL_CTX_set_security_level(c->ctx, 0); /* so that bad things can be offered */
     SSL_CTX_set_options(c->ctx, SSL_OP_NO_QUERY_MTU);
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, client_trusts_all);

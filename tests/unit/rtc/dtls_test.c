@@ -341,7 +341,7 @@ static void SEC_06_flights_use_the_mtu(void **state)
     begin(b, NULL);
     run_client(b);
     deliver(b);
-    assert_in_range(b->wire.tail, 1, 3);
+    assert_int_equal(b->wire.tail, 1); /* about 640 bytes; 256-byte datagrams would be 3 */
 }
 
 static void SEC_07_flights_are_sent_again(void **state)

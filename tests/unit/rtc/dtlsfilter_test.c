@@ -113,11 +113,11 @@ static void U6_early_encrypted_records_are_counted(void **state)
 {
     static const uint8_t finished[13 + 40] = {RECORD(22, 1, 40)};
     static const uint8_t alert[13 + 40] = {RECORD(21, 1, 40)};
-    static const uint8_t stub[13 + 16] = {RECORD(22, 1, 16)};
+    static const uint8_t cut[13 + 16] = {RECORD(22, 1, 16)};
     struct dtlsfilter filter = {.hello_seen = true};
     (void)state;
     assert_int_equal(passed(&filter, alert, sizeof(alert)), 0);
-    assert_int_equal(passed(&filter, stub, sizeof(stub)), 0); /* too short for a tag */
+    assert_int_equal(passed(&filter, cut, sizeof(cut)), 0); /* too short for a tag */
     for (unsigned i = 0; i < DTLSFILTER_EARLY_MAX; i++)
         assert_int_equal(passed(&filter, finished, sizeof(finished)), sizeof(finished));
     assert_int_equal(passed(&filter, finished, sizeof(finished)), 0);

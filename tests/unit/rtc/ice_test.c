@@ -358,6 +358,31 @@ static void ICE_12_replies_fit_and_amplify_little(void **state)
     }
 }
 
+/* The longest names that the pre-parser takes: the reply repeats them and libnice would end the
+ * process if it did not fit. */
+static void ICE_12_longest_names_fit(void **state)
+{
+    char name[ICE_UFRAG_MAX * 2 + 2];
+    char ufrag[ICE_UFRAG_MAX + 1];
+    const struct ice_credentials own = {.ufrag = ufrag, .pwd = PWD};
+    const struct recipe named = {.username = name};
+    const struct addr from = {.family = 6, .port = 5, .ip = {0x20, 1}};
+    uint8_t out[ICE_REPLY_MAX];
+    size_t out_len = 0;
+    bool nominated = false;
+    (void)state;
+    memset(name, 'n', sizeof(name));
+    name[ICE_UFRAG_MAX] = ':';
+    name[sizeof(name) - 1] = '\0';
+    memset(ufrag, 'n', sizeof(ufrag));
+    ufrag[ICE_UFRAG_MAX] = '\0';
+    struct request request = make(&named);
+    assert_int_equal(
+        ice_answer(request.bytes, request.len, &own, &from, out, sizeof(out), &out_len, &nominated),
+        ICE_ACCEPT);
+    assert_in_range(out_len, 513, sizeof(out));
+}
+
 static void ICE_03_small_buffers_get_no_half_reply(void **state)
 {
     static const struct recipe plain = {.use_candidate = true};
@@ -399,6 +424,7 @@ int main(void)
         cmocka_unit_test(U1_truncation_and_growth_are_silent),
         cmocka_unit_test(U2_every_flipped_bit_is_noticed),
         cmocka_unit_test(ICE_12_replies_fit_and_amplify_little),
+        cmocka_unit_test(ICE_12_longest_names_fit),
         cmocka_unit_test(ICE_03_small_buffers_get_no_half_reply),
         cmocka_unit_test(M6_warm_up_works),
     };
