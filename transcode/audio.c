@@ -63,7 +63,7 @@ static int open_decoder(struct audio *a)
  * per channel. */
 static int open_encoder(struct audio *a, uint32_t bitrate_bps)
 {
-    static const char *const off[] = {"aac_is", "aac_pns", "aac_tns"};
+    static const char *const off[] = {"aac_is", "aac_ms", "aac_pns", "aac_tns"};
     const AVCodec *codec = avcodec_find_encoder_by_name("aac");
     if (codec == NULL)
         return -ENOTSUP;

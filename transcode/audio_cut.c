@@ -97,6 +97,16 @@ int audio_cut_push(struct audio_cut *a, const uint8_t *data, size_t len, int64_t
     return 0;
 }
 
+int64_t audio_cut_next_end(const struct audio_cut *a)
+{
+    if (!a->chunker.started)
+        return INT64_MIN;
+    int64_t end = a->chunker.end + (int64_t)a->frames_per_part * AUDIO_CUT_FRAME;
+    if (a->boundary_count > 0 && a->boundaries[0].start + HALF_FRAME < end)
+        end = a->boundaries[0].start + HALF_FRAME;
+    return end;
+}
+
 int audio_cut_finish(struct audio_cut *a)
 {
     return a->chunker.open ? end_segment(a) : 0;

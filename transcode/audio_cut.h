@@ -49,6 +49,10 @@ int audio_cut_add_boundary(struct audio_cut *a, const struct part_segment *segme
  * the first boundary are dropped. 0 or what the sink returned. */
 int audio_cut_push(struct audio_cut *a, const uint8_t *data, size_t len, int64_t dts);
 
+/* When frames up to there have been pushed, something can be published: where the part being filled
+ * ends. INT64_MIN before the start. */
+int64_t audio_cut_next_end(const struct audio_cut *a);
+
 /* Publishes what waits and ends the segment: the stream is over. */
 int audio_cut_finish(struct audio_cut *a);
 

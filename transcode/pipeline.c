@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "transcode/audio.h"
 #include "transcode/audio_cut.h"
+#include "transcode/audio_queue.h"
 #include "transcode/keyask.h"
 #include "transcode/outlet.h"
 #include "transcode/video.h"
@@ -38,7 +39,9 @@ struct pipeline {
     struct video *video; /* NULL: audio only */
     struct audio *audio; /* NULL: video only */
     struct audio_cut audio_cut;
-    uint32_t expected; /* renditions */
+    struct audio_queue audio_queue;
+    uint64_t audio_bad; /* packets that could not be decoded */
+    uint32_t expected;  /* renditions */
     uint32_t published;
     bool playable;
     bool ended;
@@ -287,8 +290,21 @@ static int push_video(struct pipeline *p, const struct frame *frame, uint8_t *pa
     return tolerate(p, video_push(p->video, frame, payload, pts));
 }
 
+static int run_audio(struct pipeline *p)
+{
+    return audio_queue_run(&p->audio_queue, p->audio, &p->audio_bad);
+}
+
+/* Where audio ends that was received or filled in. */
+static int64_t audio_end(const struct pipeline *p)
+{
+    return p->audio_queue.count > 0 ? p->audio_queue.end : audio_position(p->audio);
+}
+
 static int push_audio(struct pipeline *p, const struct frame *frame, const uint8_t *payload)
 {
+    struct audio_queue *q = &p->audio_queue;
+    int result = 0;
     if (!p->timeline.started && p->video == NULL)
         timeline_start(&p->timeline, frame->pts_us, frame->wall_us);
     if (p->video == NULL)
@@ -297,7 +313,15 @@ static int push_audio(struct pipeline *p, const struct frame *frame, const uint8
         return 0; /* nothing to line up with yet */
     p->audio_seen = true;
     int64_t pts = timeline_audio(&p->timeline, frame->pts_us);
-    return tolerate(p, audio_push(p->audio, payload, frame->len, pts));
+    if (!audio_queue_add(q, payload, frame->len, pts)) {
+        result = run_audio(p);
+        if (result == 0 && !audio_queue_add(q, payload, frame->len, pts))
+            p->audio_bad++; /* longer than any Opus packet */
+    }
+    /* the encoder is one frame behind */
+    if (result == 0 && audio_end(p) - AUDIO_CUT_FRAME >= audio_cut_next_end(&p->audio_cut))
+        result = run_audio(p);
+    return result;
 }
 
 int pipeline_push(struct pipeline *p, const struct frame *frame, uint8_t *payload, uint64_t now_us)
@@ -368,7 +392,7 @@ static uint64_t audio_due_us(const struct pipeline *p)
 {
     if (!p->audio_started)
         return UINT64_MAX;
-    uint64_t due = real_us(p, TRACK_AUDIO, audio_position(p->audio), TIMELINE_AUDIO_SCALE);
+    uint64_t due = real_us(p, TRACK_AUDIO, audio_end(p), TIMELINE_AUDIO_SCALE);
     return due + (uint64_t)audio_hold_us(p) + AUDIO_SLACK_US;
 }
 
@@ -378,6 +402,9 @@ static int tick_audio(struct pipeline *p, uint64_t now_us)
         return 0;
     int64_t until = media_us(p, TRACK_AUDIO, now_us) - (p->audio_seen ? AUDIO_HOLD_US : 0);
     p->audio_seen = true;
+    int result = run_audio(p);
+    if (result != 0)
+        return result;
     return audio_fill(p->audio, timeline_audio(&p->timeline, until));
 }
 
@@ -440,6 +467,8 @@ int pipeline_end(struct pipeline *p, enum end_reason reason)
     p->ended = true;
     if (p->video != NULL)
         result = video_cut_finish(video_cutter(p->video));
+    if (result == 0 && p->audio != NULL)
+        result = run_audio(p);
     if (result == 0 && p->video != NULL && p->audio_started) {
         /* two frames more than the video: one is in the encoder, one half full */
         int64_t until = timeline_video_to_audio(video_cutter(p->video)->chunker.end);
