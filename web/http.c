@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
+#include "web/body.h"
 #include "web/conns.h"
 #include "web/gate.h"
 
@@ -18,7 +19,6 @@
 
 #define ACCEPTS_PER_TURN 64
 #define RUNS_PER_TURN 8 /* of the library, while it says that it has more to do */
-#define BODY_FIRST_BYTES 4096u
 
 /* TLS 1.2 or later, ECDHE and AEAD only (threats.md H11). */
 static const char tls_priorities[] =
@@ -36,9 +36,23 @@ struct http {
     struct loop_timer flush;  /* answers were given: run the library before the turn ends */
     struct loop_timer reaper; /* runs while there are connections */
     struct conns conns;
-    struct conn *accepting; /* handed to the library at this moment */
+    struct line *accepting; /* handed to the library at this moment */
+    struct line *awake;     /* handshakes to be parked after the library has run */
     size_t body_bytes;      /* of all bodies being collected */
     bool running;
+};
+
+/* A connection. conn is the first member: one is found from the other. With TLS, until the request
+ * line has come, the library's side is suspended (parked) except while there is something to read:
+ * in the handshake it does not notice that a read found nothing, and would spin on every client
+ * that is between two messages (findings/transcode.md 2, pitfall 2, without MHD_USE_TURBO too). */
+struct line {
+    struct conn conn;
+    struct http *http;
+    struct MHD_Connection *connection;
+    struct loop_watch watch; /* while it may be parked */
+    bool parked;
+    struct line *next_awake;
 };
 
 enum call_state {
@@ -55,11 +69,7 @@ struct call {
     struct MHD_Connection *connection;
     enum call_state state;
     struct gate gate;
-    bool starved; /* no memory left for its body */
-    size_t discarded;
-    uint8_t *body;
-    size_t body_len;
-    size_t body_cap;
+    struct body body;
     size_t target_len; /* what the client sent, also when target was cut */
     char target[REQUEST_TARGET_MAX + 1];
 };
@@ -68,24 +78,54 @@ struct call {
 
 static void on_flush(void *ctx);
 
+/* Before the turn ends, but behind timers that are due. */
 static void flush_soon(struct http *http)
 {
-    (void)loop_timer_set(http->loop, &http->flush, 0, on_flush, http);
+    (void)loop_timer_set(http->loop, &http->flush, clock_now_us(), on_flush, http);
+}
+
+static void wake_line(struct line *line)
+{
+    if (!line->parked)
+        return;
+    line->parked = false;
+    line->next_awake = line->http->awake;
+    line->http->awake = line;
+    MHD_resume_connection(line->connection);
+}
+
+static void park_line(struct line *line)
+{
+    if (line->parked || line->watch.fd < 0)
+        return;
+    line->parked = true;
+    MHD_suspend_connection(line->connection);
+}
+
+/* True when the library has more to do at once. */
+static bool has_more(struct http *http)
+{
+    unsigned long long left_ms;
+    return MHD_get_timeout(http->daemon, &left_ms) == MHD_YES && left_ms == 0;
 }
 
 static void run(struct http *http)
 {
-    unsigned long long left_ms = 1;
     if (http->running)
         return;
     http->running = true;
     for (int i = 0; i < RUNS_PER_TURN; i++) {
         (void)MHD_run(http->daemon);
-        if (MHD_get_timeout(http->daemon, &left_ms) != MHD_YES || left_ms > 0)
+        if (!has_more(http))
             break;
     }
+    while (http->awake) {
+        struct line *line = http->awake;
+        http->awake = line->next_awake;
+        park_line(line);
+    }
     http->running = false;
-    if (left_ms == 0)
+    if (has_more(http))
         flush_soon(http);
 }
 
@@ -111,31 +151,76 @@ static void on_reaper(void *ctx)
 
 /* ---- connections ---- */
 
+static void on_handshake(void *ctx, uint32_t events)
+{
+    struct line *line = ctx;
+    (void)events;
+    wake_line(line);
+    run(line->http);
+}
+
+/* The request line has come, or the connection goes: no more parking. */
+static void leave_handshake(struct line *line)
+{
+    loop_remove(line->http->loop, &line->watch);
+    for (struct line **at = &line->http->awake; *at; at = &(*at)->next_awake) {
+        if (*at == line) {
+            *at = line->next_awake;
+            break;
+        }
+    }
+}
+
+static struct line *line_new(struct http *http, int fd, const struct sockaddr *address,
+                             socklen_t len)
+{
+    struct line *line = calloc(1, sizeof(*line));
+    if (!line)
+        return NULL;
+    line->http = http;
+    line->conn.fd = fd;
+    line->watch.fd = -1;
+    if (addr_from_sockaddr(address, len, &line->conn.peer) ||
+        http->conns.count >= http->config.connections ||
+        !peers_take(http->peers, &line->conn.peer, PEERS_CONNECTION,
+                    http->config.per_address_connections)) {
+        free(line);
+        return NULL;
+    }
+    conns_add(&http->conns, &line->conn, clock_now_us());
+    return line;
+}
+
+static void line_free(struct line *line)
+{
+    leave_handshake(line);
+    conns_remove(&line->http->conns, &line->conn);
+    peers_drop(line->http->peers, &line->conn.peer, PEERS_CONNECTION);
+    free(line);
+}
+
 /* Takes over fd. */
 static void add_connection(struct http *http, int fd, const struct sockaddr *address, socklen_t len)
 {
-    uint64_t now_us = clock_now_us();
-    struct conn *conn = calloc(1, sizeof(*conn));
-    if (!conn || addr_from_sockaddr(address, len, &conn->peer) ||
-        http->conns.count >= http->config.connections ||
-        !peers_take(http->peers, &conn->peer, PEERS_CONNECTION,
-                    http->config.per_address_connections)) {
-        free(conn);
+    struct line *line = line_new(http, fd, address, len);
+    if (!line) {
         fd_close(&fd);
         return;
     }
-    conn->fd = fd;
-    conns_add(&http->conns, conn, now_us);
-    http->accepting = conn;
+    http->accepting = line;
     enum MHD_Result added = MHD_add_connection(http->daemon, fd, address, len);
-    if (added != MHD_YES && http->accepting) { /* the library closed fd without telling */
-        conns_remove(&http->conns, conn);
-        peers_drop(http->peers, &conn->peer, PEERS_CONNECTION);
-        free(conn);
+    if (added != MHD_YES) {
+        if (http->accepting) /* the library has closed fd without telling */
+            line_free(line);
+        http->accepting = NULL;
+        return;
     }
-    http->accepting = NULL;
+    if (http->conns.tls &&
+        loop_add(http->loop, &line->watch, fd, EPOLLIN | EPOLLRDHUP, on_handshake, line) == 0)
+        park_line(line);
     if (http->reaper.slot == 0)
-        (void)loop_timer_set(http->loop, &http->reaper, now_us + CONNS_SWEEP_US, on_reaper, http);
+        (void)loop_timer_set(http->loop, &http->reaper, clock_now_us() + CONNS_SWEEP_US, on_reaper,
+                             http);
 }
 
 static void on_accept(void *ctx, uint32_t events)
@@ -161,22 +246,17 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = ctx;
-    (void)connection;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        http->accepting->connection = connection;
         *socket_context = http->accepting;
         http->accepting = NULL;
-        return;
+    } else if (*socket_context) {
+        line_free(*socket_context);
+        *socket_context = NULL;
     }
-    struct conn *conn = *socket_context;
-    if (!conn)
-        return;
-    conns_remove(&http->conns, conn);
-    peers_drop(http->peers, &conn->peer, PEERS_CONNECTION);
-    free(conn);
-    *socket_context = NULL;
 }
 
-static struct conn *conn_of(struct MHD_Connection *connection)
+static struct line *line_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -228,7 +308,7 @@ static enum MHD_Result send_reply(struct call *call, struct reply *reply)
     return result;
 }
 
-/* Answers from inside the handler of the library's first call: the connection ends behind it. */
+/* Answers with an error of our own. Given in the library's first call it ends the connection. */
 static enum MHD_Result refuse(struct call *call, unsigned status, const char *detail)
 {
     struct http *http = call->http;
@@ -256,20 +336,21 @@ static size_t identity(void *ctx, struct MHD_Connection *connection, char *text)
 /* MHD_OPTION_URI_LOG_CALLBACK: the request line has come. What is returned becomes *call_ctx. */
 static void *on_request_line(void *ctx, const char *target, struct MHD_Connection *connection)
 {
-    struct conn *conn = conn_of(connection);
+    struct line *line = line_of(connection);
     struct call *call = calloc(1, sizeof(*call));
-    if (!call || !conn) {
+    if (!call || !line) {
         free(call);
         return NULL;
     }
+    leave_handshake(line);
     call->http = ctx;
-    call->conn = conn;
+    call->conn = &line->conn;
     call->connection = connection;
     call->target_len = target ? strlen(target) : 0;
     size_t kept = call->target_len < REQUEST_TARGET_MAX ? call->target_len : REQUEST_TARGET_MAX;
     if (kept > 0)
         memcpy(call->target, target, kept);
-    conn_enter(conn, CONN_HEADER, clock_now_us());
+    conn_enter(call->conn, CONN_HEADER, clock_now_us());
     return call;
 }
 
@@ -318,67 +399,11 @@ static enum MHD_Result begin(struct call *call, const char *method, const char *
     unsigned status = gate_verdict(&call->gate);
     if (status)
         return refuse(call, status, "The request is not one that can be answered safely.");
-    if (call->gate.has_length && call->gate.content_length > HTTP_DISCARD_MAX)
+    if (call->gate.has_length && call->gate.content_length > BODY_DISCARD_MAX)
         return refuse(call, 413, "The request's body is too big.");
     call->state = CALL_BODY;
     conn_enter(call->conn, CONN_BODY, clock_now_us());
     return MHD_YES;
-}
-
-static void drop_body(struct call *call)
-{
-    if (!call->body)
-        return;
-    secret_wipe(call->body, call->body_len);
-    free(call->body);
-    call->http->body_bytes -= call->body_cap;
-    call->body = NULL;
-    call->body_len = 0;
-    call->body_cap = 0;
-}
-
-/* False when there is no memory for len more bytes. */
-static bool make_room(struct call *call, size_t len)
-{
-    struct http *http = call->http;
-    size_t cap = call->body_cap ? call->body_cap : BODY_FIRST_BYTES;
-    while (cap < call->body_len + len)
-        cap *= 2;
-    if (cap == call->body_cap)
-        return true;
-    if (http->body_bytes - call->body_cap + cap > HTTP_BODIES_MAX)
-        return false;
-    uint8_t *grown = realloc(call->body, cap);
-    if (!grown)
-        return false;
-    http->body_bytes += cap - call->body_cap;
-    call->body = grown;
-    call->body_cap = cap;
-    return true;
-}
-
-/* Collects what a POST carries, up to HTTP_BODY_MAX; the rest is read and dropped, so that the
- * client gets to see the answer. */
-static enum MHD_Result take_body(struct call *call, const char *data, size_t len)
-{
-    struct request *request = &call->request;
-    bool wanted = request->method == METHOD_POST && !request->body_too_large && !call->starved;
-    if (wanted && len > HTTP_BODY_MAX - call->body_len) {
-        request->body_too_large = true;
-        wanted = false;
-    }
-    if (wanted && !make_room(call, len)) {
-        call->starved = true;
-        wanted = false;
-    }
-    if (wanted) {
-        memcpy(call->body + call->body_len, data, len);
-        call->body_len += len;
-        return MHD_YES;
-    }
-    drop_body(call);
-    call->discarded += len;
-    return call->discarded > HTTP_DISCARD_MAX ? MHD_NO : MHD_YES;
 }
 
 /* The request is complete. */
@@ -386,16 +411,17 @@ static enum MHD_Result dispatch(struct call *call)
 {
     struct http *http = call->http;
     struct request *request = &call->request;
-    if (call->starved)
+    if (call->body.starved)
         return refuse(call, 503, "The gateway is busy; try again.");
     call->state = CALL_HANDLED;
-    request->body = slice_make(call->body, call->body_len);
+    request->body = slice_make(call->body.data, call->body.len);
+    request->body_too_large = call->body.too_large;
     conn_enter(call->conn, CONN_WAIT, clock_now_us());
     http->config.handle(http->config.ctx, request);
     if (request->answered)
         return send_reply(call, request->reply);
     request->body = slice_make(NULL, 0);
-    drop_body(call);
+    body_drop(&call->body, &call->http->body_bytes);
     request->resume = on_answered;
     MHD_suspend_connection(call->connection);
     return MHD_YES;
@@ -417,9 +443,11 @@ static enum MHD_Result on_call(void *ctx, struct MHD_Connection *connection, con
         return begin(call, method, version);
     case CALL_BODY:
         if (*upload_len > 0) {
-            size_t len = *upload_len;
+            /* What is too much is read and dropped, so that the client gets to see the answer. */
+            int rc = body_take(&call->body, &call->http->body_bytes,
+                               call->request.method == METHOD_POST, upload, *upload_len);
             *upload_len = 0;
-            return take_body(call, upload, len);
+            return rc ? MHD_NO : MHD_YES;
         }
         return dispatch(call);
     case CALL_HANDLED:
@@ -445,7 +473,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ca
         return;
     assert(!call->request.wait.list);
     conn_enter(call->conn, CONN_IDLE, clock_now_us());
-    drop_body(call);
+    body_drop(&call->body, &call->http->body_bytes);
     free(call);
     *call_ctx = NULL;
 }
@@ -527,7 +555,9 @@ void http_free(struct http *http)
     for (size_t i = 0; i < http->listener_count; i++)
         loop_remove(http->loop, &http->listeners[i]);
     if (http->daemon) {
-        (void)MHD_run(http->daemon); /* resumes what was answered */
+        for (struct conn *c = http->conns.first; c; c = c->next)
+            wake_line((struct line *)c);
+        (void)MHD_run(http->daemon); /* resumes them, and what was answered */
         MHD_stop_daemon(http->daemon);
     }
     free(http);

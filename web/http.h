@@ -15,10 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_BODY_MAX 65536u        /* above: 413 */
-#define HTTP_DISCARD_MAX (1u << 20) /* of a body that is too big, before the connection is cut */
-#define HTTP_BODIES_MAX (8u << 20)  /* all bodies being collected: above, 503 */
-#define HTTP_POOL_BYTES 8192u       /* the library's memory of one connection (H4) */
+#define HTTP_POOL_BYTES 8192u /* the library's memory of one connection (H4) */
 #define HTTP_LISTENERS_MAX 16u
 
 /* Answers request (request_answer) now, or later. */
