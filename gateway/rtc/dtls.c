@@ -3,7 +3,9 @@
 
 #include "gateway/rtc/dtlsfilter.h"
 #include "lib/base/secret.h"
+#include "lib/base/writer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -42,9 +44,10 @@ struct dtls {
     struct dtlsfilter filter;
     unsigned restarts;
     bool started;
-    uint64_t started_us;   /* first ClientHello */
-    const uint8_t *record; /* what OpenSSL reads next; NULL: nothing */
-    size_t record_len;
+    uint64_t started_us; /* first ClientHello */
+    size_t record_len;   /* of what OpenSSL reads next; 0: nothing */
+    uint8_t record[DATAGRAM_MAX];
+    uint32_t plain_sequence; /* of the next epoch 0 record, see take_record */
     struct outbox outbox;
     struct srtp_keys keys;
     dtls_send_fn send;
@@ -73,13 +76,13 @@ static int bio_read(BIO *bio, char *data, int cap)
 {
     struct dtls *d = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (!d->record || cap <= 0) {
+    if (d->record_len == 0 || cap <= 0) {
         BIO_set_retry_read(bio);
         return -1;
     }
     size_t len = d->record_len < (size_t)cap ? d->record_len : (size_t)cap;
     memcpy(data, d->record, len);
-    d->record = NULL;
+    d->record_len = 0;
     return (int)len;
 }
 
@@ -159,7 +162,8 @@ static bool renew_ssl(struct dtls *d)
 {
     SSL_free(d->ssl);
     d->filter = (struct dtlsfilter){.keyed = false};
-    d->record = NULL;
+    d->record_len = 0;
+    d->plain_sequence = 0;
     d->ssl = SSL_new(d->ctx);
     BIO *bio = BIO_new(d->method);
     if (!d->ssl || !bio) {
@@ -326,16 +330,38 @@ static enum dtls_event step_open(struct dtls *d)
     return DTLS_CLOSED;
 }
 
+/* Hands one record to OpenSSL. Records of epoch 0 carry no tag, yet they move OpenSSL's replay
+ * window: one spoofed record with a high number would make it deaf to the real peer, without any
+ * failure to restart on. So they are numbered anew in order of arrival; repeats are told apart by
+ * the sequence of the handshake message, and no hash covers the record's number (RFC
+ * 6347 4.1, 4.2.6). */
+static void take_record(struct dtls *d, const uint8_t *record, size_t len)
+{
+    assert(len <= sizeof(d->record)); /* a part of one datagram */
+    memcpy(d->record, record, len);
+    d->record_len = len;
+    bool plain = record[3] == 0 && record[4] == 0; /* epoch */
+    if (plain) {
+        struct writer w;
+        writer_init(&w, d->record + 5, 6);
+        writer_u16(&w, 0);
+        writer_u32(&w, d->plain_sequence++);
+    }
+}
+
 enum dtls_event dtls_receive(struct dtls *d, const uint8_t *data, size_t len, uint64_t now_us)
 {
     struct reader datagram;
+    const uint8_t *record = NULL;
+    size_t record_len = 0;
     enum dtls_event event = DTLS_NONE;
     unsigned restarts = d->restarts;
     if (d->state == DTLS_ENDED || len > DATAGRAM_MAX)
         return DTLS_NONE;
     reader_init(&datagram, data, len);
     while (d->state != DTLS_ENDED && d->restarts == restarts &&
-           dtlsfilter_next(&d->filter, &datagram, &d->record, &d->record_len)) {
+           dtlsfilter_next(&d->filter, &datagram, &record, &record_len)) {
+        take_record(d, record, record_len);
         if (!d->started)
             d->started_us = now_us;
         d->started = true;
@@ -344,7 +370,7 @@ enum dtls_event dtls_receive(struct dtls *d, const uint8_t *data, size_t len, ui
         if (step != DTLS_NONE)
             event = step;
     }
-    d->record = NULL;
+    d->record_len = 0;
     ERR_clear_error();
     send_outbox(d);
     return event;
