@@ -2,6 +2,7 @@
  * of process tests and benches; shares no protocol code with the gateway. */
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "tests/support/rawaddr.h"
 #include "tests/support/rawstream.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@
 static const char usage[] =
     "usage: rawpub --url URL [--token T] [--media PREFIX] [--codec h264|vp8] [--streams N]\n"
     "  [--seconds S] [--marker HEX32] [--loss PERCENT] [--seed N] [--srtp gcm128|gcm256|cm80]\n"
-    "  [--candidate IP] [--bind IP] [--ignore-close] [--no-delete] [--close-notify] [--insecure]\n"
+    "  [--candidate IP|IP:PORT] [--bind IP] [--ignore-close] [--no-delete] [--close-notify] "
+    "[--insecure]\n"
     "  [--wrong-password] [--wrong-fingerprint] [--json]\n"
     "Publishes PREFIX.h264 or PREFIX.ivf with PREFIX.opus (default $BUILD/media/test, made at "
     "first\n"
@@ -325,7 +327,7 @@ static int parse_value(struct rawpub *pub, int option, const char *text)
     case 'p':
         return parse_profile(text, &pub->options);
     case 'a':
-        return addr_parse(slice_of(text), &pub->options.preferred);
+        return rawaddr_parse(slice_of(text), &pub->options.preferred);
     case 'b':
         return addr_parse(slice_of(text), &pub->options.source);
     default:

@@ -248,6 +248,8 @@ static void on_posted(void *ctx, const struct rawwhip_result *result)
         fail(stream, "answer-unusable", strerror(-rc));
         return;
     }
+    if (stream->options->preferred.port != 0)
+        stream->answer.candidate = stream->options->preferred;
     rc = open_socket(stream);
     if (rc != 0) {
         fail(stream, "socket-failed", strerror(-rc));

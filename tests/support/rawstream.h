@@ -19,7 +19,8 @@
 struct rawstream_options {
     const char *token;     /* NULL: none */
     const char *profiles;  /* SRTP, for rawdtls_new */
-    struct addr preferred; /* host whose candidate is taken; family 0: the first */
+    struct addr preferred; /* host whose candidate is taken; family 0: the first; with a port:
+                            * taken instead of the answer's candidates, to go through a relay */
     struct addr source;    /* to bind to; family 0: any */
     uint32_t seconds;      /* to send; 0: until rawstream_stop */
     uint32_t loss_millionths;
