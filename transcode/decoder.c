@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PADDING_PIXELS 65536 /* FFmpeg counts columns rounded up to 64 */
+
 struct decoder {
     AVCodecContext *codec;
     AVPacket *packet;
@@ -25,7 +27,7 @@ static int open_codec(struct decoder *d, const AVCodec *codec, int64_t max_pixel
         return -ENOMEM;
     d->codec->thread_count = 1;
     d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
-    d->codec->max_pixels = max_pixels;
+    d->codec->max_pixels = max_pixels + max_pixels / 4 + PADDING_PIXELS;
     if (config_len > 0) {
         d->codec->extradata = av_mallocz(config_len + AV_INPUT_BUFFER_PADDING_SIZE);
         if (d->codec->extradata == NULL)

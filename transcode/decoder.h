@@ -11,7 +11,9 @@
 struct decoder;
 
 /* codec is CODEC_VP8 or CODEC_H264 (4-byte lengths; config is the contents of avcC). Pictures of
- * more than max_pixels are refused before memory is taken for them. 0 or a negative errno. */
+ * clearly more than max_pixels are refused before memory is taken for them: the second line behind
+ * the caller's exact check, with room for rows and columns that a codec adds. 0 or a negative
+ * errno. */
 int decoder_new(enum codec codec, int64_t max_pixels, const uint8_t *config, size_t config_len,
                 struct decoder **out);
 void decoder_free(struct decoder *d); /* NULL allowed */

@@ -249,9 +249,12 @@ static int start_coding(struct video *v, enum codec codec)
     return 0;
 }
 
+/* Upright or turned: telephones publish both. */
 static bool may_decode(const struct video *v, unsigned width, unsigned height)
 {
-    return width <= v->config.max_width && height <= v->config.max_height;
+    const struct video_config *c = &v->config;
+    return (width <= c->max_width && height <= c->max_height) ||
+           (height <= c->max_width && width <= c->max_height);
 }
 
 static int push_vp8(struct video *v, const struct frame *frame, const uint8_t *payload, int64_t pts)

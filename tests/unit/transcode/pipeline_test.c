@@ -758,9 +758,10 @@ static void M3_too_large_pictures_are_not_decoded(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    settings.max_width = 256;
+    settings.max_width = settings.max_height = 256;
     bind_world(3, false);
     settings.max_width = 1280;
+    settings.max_height = 720;
     publisher_open(&p, true);
     publish(&p, 5);
     publisher_close(&p);
