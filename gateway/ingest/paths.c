@@ -21,7 +21,6 @@ struct path {
     struct addr local;
     struct addr remote;
     bool resting;
-    uint64_t heard_us;
 };
 
 struct paths {
@@ -32,6 +31,9 @@ struct paths {
     paths_batch_fn batch;
     void *ctx;
     struct loop_timer timer;
+    uint64_t window_us; /* since when the next two are counted */
+    unsigned wakeups;   /* watching: turns in which a socket was readable; resting: reads */
+    unsigned useful;    /* resting: reads that found something */
     uint64_t strays;
     struct path paths[STREAM_PATHS_MAX];
     struct mmsghdr headers[PATHS_BATCH];
@@ -114,22 +116,75 @@ static int receive_batch(struct paths *p, struct path *path, uint64_t now_us)
     return count;
 }
 
-/* Reads all that is there, within bounds. An ICMP error (ECONNREFUSED) is consumed by the call that
- * reports it and means nothing. */
-static void receive_all(struct paths *p, struct path *path, uint64_t now_us)
+/* Reads all that is there, within bounds; true when there was something. An ICMP error
+ * (ECONNREFUSED) is consumed by the call that reports it and means nothing. */
+static bool receive_all(struct paths *p, struct path *path, uint64_t now_us)
 {
+    bool any = false;
     for (int i = 0; i < BATCHES_MAX && path->fd >= 0; i++) {
         int count = receive_batch(p, path, now_us);
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return;
-        if (count > 0)
-            path->heard_us = now_us;
+            break;
+        any = any || count > 0;
         if (count >= 0 && count < (int)PATHS_BATCH)
-            return;
+            break;
     }
+    return any;
 }
 
 static void on_readable(void *ctx, uint32_t events);
+static void on_rest_over(void *ctx);
+
+static void start_window(struct paths *p, uint64_t now_us)
+{
+    p->window_us = now_us;
+    p->wakeups = 0;
+    p->useful = 0;
+}
+
+/* While watching: whether reading every coalesce_us would take fewer wake-ups. */
+static bool should_rest(struct paths *p, uint64_t now_us)
+{
+    uint64_t passed_us = now_us - p->window_us;
+    if (passed_us < PATHS_WINDOW_US)
+        return false;
+    bool busy = (uint64_t)p->wakeups * p->coalesce_us > passed_us;
+    start_window(p, now_us);
+    return busy && p->rest;
+}
+
+/* While resting: whether watching would take fewer. */
+static bool should_watch(struct paths *p, uint64_t now_us)
+{
+    if (now_us - p->window_us < PATHS_WINDOW_US)
+        return false;
+    bool idle = p->useful * 10 < p->wakeups * PATHS_USEFUL_TENTHS;
+    start_window(p, now_us);
+    return idle || !p->rest;
+}
+
+static void go_resting(struct paths *p, uint64_t now_us)
+{
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
+        struct path *path = &p->paths[i];
+        if (path->fd < 0)
+            continue;
+        path->resting = true;
+        loop_remove(p->loop, &path->watch);
+    }
+    (void)loop_timer_set(p->loop, &p->timer, now_us + p->coalesce_us, on_rest_over, p);
+}
+
+static void go_watching(struct paths *p)
+{
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
+        struct path *path = &p->paths[i];
+        if (!path->resting)
+            continue;
+        path->resting = false;
+        (void)loop_add(p->loop, &path->watch, path->fd, EPOLLIN, on_readable, path);
+    }
+}
 
 static void on_rest_over(void *ctx)
 {
@@ -138,16 +193,14 @@ static void on_rest_over(void *ctx)
     bool any = false;
     for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
         struct path *path = &p->paths[i];
-        if (!path->resting)
-            continue;
-        receive_all(p, path, now_us);
-        if (path->fd >= 0 && now_us - path->heard_us > PATHS_QUIET_US) {
-            path->resting = false;
-            (void)loop_add(p->loop, &path->watch, path->fd, EPOLLIN, on_readable, path);
-        }
-        any = any || path->resting;
+        if (path->resting)
+            any = receive_all(p, path, now_us) || any;
     }
-    if (any)
+    p->wakeups++;
+    p->useful += any ? 1 : 0;
+    if (should_watch(p, now_us))
+        go_watching(p);
+    else
         (void)loop_timer_set(p->loop, &p->timer, now_us + p->coalesce_us, on_rest_over, p);
     p->batch(p->ctx, now_us);
 }
@@ -158,13 +211,10 @@ static void on_readable(void *ctx, uint32_t events)
     struct paths *p = path->owner;
     uint64_t now_us = clock_now_us();
     (void)events;
-    receive_all(p, path, now_us);
-    if (p->rest && path->fd >= 0) {
-        path->resting = true;
-        loop_remove(p->loop, &path->watch);
-        if (p->timer.slot == 0)
-            (void)loop_timer_set(p->loop, &p->timer, now_us + p->coalesce_us, on_rest_over, p);
-    }
+    (void)receive_all(p, path, now_us);
+    p->wakeups++;
+    if (should_rest(p, now_us))
+        go_resting(p, now_us);
     p->batch(p->ctx, now_us);
 }
 
@@ -205,7 +255,6 @@ int paths_add(struct paths *p, int fd, const struct addr *local, const struct ad
     path->fd = fd;
     path->local = *local;
     path->remote = *remote;
-    path->heard_us = 0;
     *out_path = at;
     return 0;
 }

@@ -1,9 +1,10 @@
 /* The sockets of one session: receiving in batches, sending, and rest between wake-ups.
  *
  * Each path is a UDP socket that edge connected to the peer. Its kernel queue may hold strangers'
- * datagrams from before connect(2), so each source is compared (findings/ingest.md 1). While
- * packets flow the sockets are not watched but read every coalesce_us: wake-ups cost far more than
- * packets (findings/ingest.md 4). A socket that stays quiet is watched again. */
+ * datagrams from before connect(2), so each source is compared (findings/ingest.md 1). Wake-ups
+ * cost far more than packets (findings/ingest.md 4): when packets come so evenly that watching the
+ * sockets wakes more often than every coalesce_us, they are not watched but read at that pace, as
+ * long as most reads find something. */
 #ifndef SLUICE_INGEST_PATHS_H
 #define SLUICE_INGEST_PATHS_H
 
@@ -16,7 +17,8 @@
 #include <stdint.h>
 
 #define PATHS_BATCH 32u
-#define PATHS_QUIET_US 40000u /* without a packet: watch the socket again */
+#define PATHS_WINDOW_US 250000u /* how long is counted before the manner of reading is changed */
+#define PATHS_USEFUL_TENTHS 6u  /* of the reads must find something, else watching is better */
 
 /* One datagram; data may be overwritten. */
 typedef void (*paths_receive_fn)(void *ctx, size_t path, uint8_t *data, size_t len,
@@ -48,7 +50,7 @@ const struct addr *paths_remote(const struct paths *p, size_t path);
 /* Losing a datagram is allowed: a full queue or an ICMP error is no error here. */
 void paths_send(struct paths *p, size_t path, const uint8_t *data, size_t len);
 
-/* Whether to rest between batches; off at the start, so that the handshake is quick. */
+/* Whether reading at a pace is allowed; off at the start, so that the handshake is quick. */
 void paths_rest(struct paths *p, bool on);
 
 /* Datagrams that were dropped for their source or size. */

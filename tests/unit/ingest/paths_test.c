@@ -201,30 +201,62 @@ static void icmp_errors_are_never_fatal(void **state)
     fd_close(&p.client);
 }
 
-static void resting_paths_lose_nothing(void **state)
+/* Sends one datagram each time the loop has taken the one before, for so long. */
+static size_t send_evenly(struct fixture *f, struct pair *p, size_t from, uint64_t time_us)
+{
+    uint64_t until_us = clock_now_us() + time_us;
+    size_t sent = from;
+    while (clock_now_us() < until_us) {
+        assert_int_equal(send(p->client, &sent, sizeof(sent), 0), sizeof(sent));
+        turn_until(f, ++sent);
+    }
+    return sent;
+}
+
+static void even_packets_are_read_at_a_pace(void **state)
 {
     struct fixture *f = *state;
     struct pair p = make_pair();
     size_t path = add(f, &p);
     paths_rest(f->paths, true);
-    for (size_t i = 1; i <= 200; i++) {
+    size_t sent = send_evenly(f, &p, 0, PATHS_WINDOW_US + 20000);
+    size_t batches = f->batches;
+    for (size_t i = 0; i < 200; i++)
         assert_int_equal(send(p.client, &i, sizeof(i), 0), sizeof(i));
-        if (i % 50 == 0)
-            turn_until(f, i);
-    }
-    assert_int_equal(f->received, 200);
-    assert_true(f->batches < 100); /* many at a time */
-    uint64_t quiet_us = clock_now_us() + PATHS_QUIET_US + 20 * COALESCE_US;
-    while (clock_now_us() < quiet_us)
+    sent += 200;
+    turn_until(f, sent);
+    assert_int_equal(f->received, sent); /* nothing is lost */
+    assert_in_range(f->batches, batches, batches + 10);
+    uint64_t until_us = clock_now_us() + 2 * PATHS_WINDOW_US;
+    while (clock_now_us() < until_us)
         assert_int_equal(loop_turn(&f->loop, 10), 0);
-    size_t before = f->batches;
-    assert_int_equal(loop_turn(&f->loop, 20), 0); /* asleep: watched again */
-    assert_int_equal(f->batches, before);
+    batches = f->batches;
+    assert_int_equal(loop_turn(&f->loop, 20), 0);
+    assert_int_equal(f->batches, batches); /* silence: watched again, nothing wakes */
     assert_int_equal(send(p.client, "x", 1, 0), 1);
-    turn_until(f, 201);
-    assert_int_equal(f->received, 201);
+    turn_until(f, sent + 1);
+    assert_int_equal(f->received, sent + 1);
     paths_close(f->paths, path);
     assert_int_equal(loop_turn(&f->loop, 10), 0);
+    fd_close(&p.client);
+}
+
+static void the_pace_ends_when_it_is_not_allowed_any_more(void **state)
+{
+    struct fixture *f = *state;
+    struct pair p = make_pair();
+    add(f, &p);
+    paths_rest(f->paths, true);
+    size_t sent = send_evenly(f, &p, 0, PATHS_WINDOW_US + 20000);
+    paths_rest(f->paths, false);
+    sent = send_evenly(f, &p, sent, 2 * PATHS_WINDOW_US);
+    size_t batches = f->batches;
+    for (size_t i = 0; i < 20; i++) { /* each datagram wakes */
+        assert_int_equal(send(p.client, &i, sizeof(i), 0), sizeof(i));
+        assert_int_equal(loop_turn(&f->loop, 1000), 0);
+    }
+    assert_int_equal(f->received, sent + 20);
+    assert_int_equal(f->batches, batches + 20);
     fd_close(&p.client);
 }
 
@@ -280,7 +312,8 @@ int main(void)
         TEST(U13_strangers_datagrams_are_dropped),
         TEST(U18_datagrams_that_are_too_long_are_dropped),
         TEST(icmp_errors_are_never_fatal),
-        TEST(resting_paths_lose_nothing),
+        TEST(even_packets_are_read_at_a_pace),
+        TEST(the_pace_ends_when_it_is_not_allowed_any_more),
         TEST(places_are_limited_and_found_again),
         TEST(a_path_may_be_closed_while_it_receives),
     };
