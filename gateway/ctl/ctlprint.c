@@ -207,8 +207,8 @@ static int print_rows(FILE *to, const json_t *rows, const char *const *titles, s
 
 static int print_tokens(FILE *to, const json_t *answer, uint64_t now_ms)
 {
-    static const char *const titles[] = {"ID",      "STATE",    "STREAM", "EXPIRES",
-                                         "SESSION", "SESSIONS", "LIVE",   "LABEL"};
+    static const char *const titles[] = {"ID",      "STATE",   "STREAM", "EXPIRES",
+                                         "LONGEST", "AT ONCE", "LIVE",   "LABEL"};
     const json_t *rows = json_object_get(answer, "tokens");
     if (json_array_size(rows) == 0) {
         fputs("There are no tokens. Make one: sluicectl token create --stream NAME\n", to);

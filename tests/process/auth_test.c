@@ -138,6 +138,22 @@ static void D1_another_pepper_knows_no_token(void **state)
     closedir(dir);
 }
 
+/* Whoever else opens the file waits in vain, and cannot make a revocation wait. */
+static void D5_other_programs_are_kept_out(void **state)
+{
+    struct authrig *r = *state;
+    struct authrig second = *r;
+    struct authrig_token m = authrig_create(r, "demo");
+    memset(&second.peer, 0, sizeof(second.peer));
+    authrig_start(&second);
+    assert_true(peer_wait_log(&second.peer, "store-closed error=EBUSY", AUTHRIG_WAIT_MS));
+    assert_int_equal(authrig_ask(&second, LEASE_IDENTIFY, "", m.token).verdict, GRANT_UNAVAILABLE);
+    peer_stop(&second.peer);
+    json_t *answer = authrig_revoke(r, m.id);
+    assert_true(authrig_is_true(answer, "durable"));
+    json_decref(answer);
+}
+
 static void D4_damaged_database_refuses_but_runs(void **state)
 {
     struct authrig *r = *state;
@@ -356,6 +372,7 @@ int main(void)
         TEST(D2_killed_right_after_each_answer_loses_nothing),
         TEST(D1_another_pepper_knows_no_token),
         TEST(D4_damaged_database_refuses_but_runs),
+        TEST(D5_other_programs_are_kept_out),
         TEST(streams_and_status_go_through_the_supervisor),
         TEST(H8_flood_of_wrong_tokens),
         TEST(S5_log_has_no_token),

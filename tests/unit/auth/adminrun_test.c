@@ -63,8 +63,13 @@ static int set_up(void **state)
     static struct fixture f;
     memset(&f, 0, sizeof(f));
     *state = &f;
-    if (!scratch_open(&f.dir) || store_open(f.dir.fd, 0, &f.store) < 0 || loop_init(&f.loop) < 0)
+    if (loop_init(&f.loop) < 0 || !scratch_open(&f.dir))
         return -1;
+    int rc = store_open(f.dir.fd, 0, &f.store);
+    if (rc < 0) {
+        scratch_remove(&f.dir);
+        return rc;
+    }
     f.admission.store = f.store;
     f.admission.key = &key;
     f.admission.end = on_end;

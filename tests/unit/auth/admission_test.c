@@ -53,10 +53,14 @@ static int set_up(void **state)
     memset(&f, 0, sizeof(f));
     f.reserve.fd = -1;
     *state = &f;
-    if (!scratch_open(&f.dir) || store_open(f.dir.fd, 0, &f.store) < 0)
+    if (!scratch_open(&f.dir))
         return -1;
-    start(&f);
-    return 0;
+    int rc = store_open(f.dir.fd, 0, &f.store);
+    if (rc == 0)
+        start(&f);
+    else
+        scratch_remove(&f.dir);
+    return rc;
 }
 
 static int tear_down(void **state)

@@ -53,14 +53,18 @@ static int set_up(void **state)
     static struct fixture f;
     memset(&f, 0, sizeof(f));
     *state = &f;
-    if (!scratch_open(&f.dir) || loop_init(&f.loop) < 0)
+    if (loop_init(&f.loop) < 0 || !scratch_open(&f.dir))
         return -1;
     f.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_un name = name_of(&f);
-    if (bind(f.listen_fd, (const struct sockaddr *)&name, sizeof(name)) < 0 ||
-        listen(f.listen_fd, 32) < 0)
-        return -1;
-    return control_new(&f.loop, f.listen_fd, getuid(), on_line, &f, &f.control);
+    int rc = bind(f.listen_fd, (const struct sockaddr *)&name, sizeof(name));
+    if (rc == 0)
+        rc = listen(f.listen_fd, 32);
+    if (rc == 0)
+        rc = control_new(&f.loop, f.listen_fd, getuid(), on_line, &f, &f.control);
+    if (rc < 0)
+        scratch_remove(&f.dir);
+    return rc;
 }
 
 static int tear_down(void **state)

@@ -17,9 +17,12 @@ struct scratch {
 
 static inline bool scratch_open(struct scratch *s)
 {
-    snprintf(s->path, sizeof(s->path), "/tmp/sluice-auth-XXXXXX");
-    if (!mkdtemp(s->path))
-        return false;
+    snprintf(s->path, sizeof(s->path), "/dev/shm/sluice-auth-XXXXXX"); /* no waiting for a disk */
+    if (!mkdtemp(s->path)) {
+        snprintf(s->path, sizeof(s->path), "/tmp/sluice-auth-XXXXXX");
+        if (!mkdtemp(s->path))
+            return false;
+    }
     s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return s->fd >= 0;
 }
