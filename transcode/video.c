@@ -113,6 +113,14 @@ void video_lose(struct video *v, bool breaks)
     v->breaks |= breaks;
 }
 
+/* The only writer of mode. */
+static void enter(struct video *v, enum video_mode mode)
+{
+    v->mode = mode;
+    video_cut_set_patience(&v->cut,
+                           mode == VIDEO_CODING ? VIDEO_CUT_STALL_US : VIDEO_CUT_STALL_LONG_US);
+}
+
 static int announce(struct video *v, const struct avc_sps *sps, const uint8_t *avcc, size_t len,
                     uint32_t bitrate_bps)
 {
@@ -244,7 +252,7 @@ static int start_coding(struct video *v, enum codec codec)
         return result;
     if (v->mode != VIDEO_CODING)
         v->breaks = true;
-    v->mode = VIDEO_CODING;
+    enter(v, VIDEO_CODING);
     v->codec = codec;
     return 0;
 }
@@ -310,7 +318,7 @@ static int pass_through(struct video *v, const struct avc_sets *sets, int64_t pt
     v->avcc_len = w.len;
     v->changed_pts = pts;
     v->breaks = true;
-    v->mode = VIDEO_PASSING;
+    enter(v, VIDEO_PASSING);
     v->codec = CODEC_H264;
     return announce(v, &sps, avcc, w.len, v->config.pass_bitrate_bps);
 }
@@ -381,7 +389,7 @@ static int take_over(struct video *v)
     const AVFrame *picture = NULL;
     size_t at = 0;
     av_frame_unref(v->picture);
-    v->mode = VIDEO_CODING;
+    enter(v, VIDEO_CODING);
     v->breaks = true;
     int result =
         may_decode(v, v->sps.width, v->sps.height) ? start_coding(v, CODEC_H264) : -ENOTSUP;
@@ -404,7 +412,7 @@ int video_fill(struct video *v, int64_t pts)
         result = take_over(v);
     if (result == 0 && v->picture->data[0] == NULL)
         result = draw_black(v);
-    v->mode = VIDEO_CODING;
+    enter(v, VIDEO_CODING);
     v->filled_pts = start;
     if (result == 0)
         result = encode(v, start);

@@ -9,7 +9,6 @@
 #define INTERVAL_MIN 270
 #define INTERVAL_MAX 22500
 #define INTERVAL_WEIGHT 4
-#define STALL (VIDEO_CUT_STALL_US * 9 / 100)
 #define PARTS_MAX (PART_PER_SEGMENT_MAX - 2)
 
 uint32_t video_cut_target_duration_s(uint32_t segment_us)
@@ -27,6 +26,7 @@ int video_cut_init(struct video_cut *v, uint32_t part_us, uint32_t segment_us,
     v->segment = timeline_us_ticks(segment_us, TIMELINE_VIDEO_SCALE);
     v->longest = (int64_t)video_cut_target_duration_s(segment_us) * TIMELINE_VIDEO_SCALE;
     v->interval = INTERVAL_START;
+    video_cut_set_patience(v, VIDEO_CUT_STALL_LONG_US);
     int result = chunker_init(&v->chunker, TRACK_VIDEO, part_us, sink);
     v->shortest = (v->chunker.target * 17 + 19) / 20;
     return result;
@@ -35,6 +35,11 @@ int video_cut_init(struct video_cut *v, uint32_t part_us, uint32_t segment_us,
 void video_cut_done(struct video_cut *v)
 {
     chunker_done(&v->chunker);
+}
+
+void video_cut_set_patience(struct video_cut *v, uint32_t stall_us)
+{
+    v->patience = timeline_us_ticks(stall_us, TIMELINE_VIDEO_SCALE);
 }
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
@@ -96,7 +101,7 @@ static int open_segment(struct video_cut *v, int64_t start, uint32_t init_id)
 static bool has_hole(const struct video_cut *v, int64_t pts)
 {
     const struct chunker *c = &v->chunker;
-    return c->started && c->count == 0 && pts - c->end > c->target + STALL;
+    return c->started && c->count == 0 && pts - c->end > c->target + v->patience;
 }
 
 /* Makes sure that a segment is open which may take the frame. */
@@ -187,7 +192,7 @@ int64_t video_cut_due(const struct video_cut *v)
     const struct chunker *c = &v->chunker;
     if (!c->started)
         return INT64_MAX;
-    return c->end + c->target + (c->count > 0 ? 0 : STALL);
+    return c->end + c->target + (c->count > 0 ? 0 : v->patience);
 }
 
 bool video_cut_wants_key(const struct video_cut *v, int64_t pts)

@@ -24,7 +24,10 @@
 /* A segment that would grow above this many bytes ends early; the memfd holds OUTLET_VIDEO_BYTES of
  * outlet.h. */
 #define VIDEO_CUT_SEGMENT_BYTES (11u << 20)
-#define VIDEO_CUT_STALL_US 100000 /* a frame this late behind its part's end is a stall */
+/* A frame this late behind its part's end is a stall. Where pictures can be repeated at once, soon;
+ * where that means a discontinuity, only when viewers' buffers are about to run dry. */
+#define VIDEO_CUT_STALL_US 100000
+#define VIDEO_CUT_STALL_LONG_US 300000
 
 struct video_cut {
     struct chunker chunker;
@@ -34,6 +37,7 @@ struct video_cut {
     int64_t longest;  /* no segment is longer; audio has half a second of rounding left (HLS-02) */
     int64_t shortest; /* 85 % of the part target */
     int64_t interval; /* expected distance of frames */
+    int64_t patience; /* ticks after which a missing frame is a stall */
     int64_t last_pts;
     bool has_last;
 };
@@ -58,6 +62,9 @@ int video_cut_init(struct video_cut *v, uint32_t part_us, uint32_t segment_us,
                    struct numbering *numbers, const struct timeline *timeline,
                    const struct chunker_sink *sink);
 void video_cut_done(struct video_cut *v);
+
+/* stall_us is one of the two above; VIDEO_CUT_STALL_LONG_US from the start. */
+void video_cut_set_patience(struct video_cut *v, uint32_t stall_us);
 
 /* 0; -EAGAIN when this frame has no place and only a key frame will have one: at the start, or when
  * it comes so late that it would leave a hole; -EMSGSIZE for a frame above CHUNKER_BODY_VIDEO; or

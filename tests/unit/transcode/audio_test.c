@@ -26,10 +26,10 @@ static struct media_unit unit;
 static int take(void *ctx, const uint8_t *data, size_t len, int64_t dts)
 {
     struct taken *t = ctx;
-    AVPacket *packet = av_packet_alloc();
-    AVFrame *frame = av_frame_alloc();
     if (t->fail != 0)
         return t->fail;
+    AVPacket *packet = av_packet_alloc();
+    AVFrame *frame = av_frame_alloc();
     if (t->frames == 0)
         t->first = dts;
     else

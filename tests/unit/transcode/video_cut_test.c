@@ -159,6 +159,9 @@ static void LL_08_a_missing_frame_closes_the_part_by_time(void **state)
     assert_int_equal(cut_state, VIDEO_CUT_FINE);
     assert_int_equal(sim->ledger.part_count, before + 1);
     due = video_cut_due(&sim->cut);
+    assert_int_equal(due, 3 * 18000 + 27000);
+    video_cut_set_patience(&sim->cut, VIDEO_CUT_STALL_US);
+    due = video_cut_due(&sim->cut);
     assert_int_equal(due, 3 * 18000 + 9000);
     assert_int_equal(video_cut_tick(&sim->cut, due, &cut_state), 0);
     assert_int_equal(cut_state, VIDEO_CUT_STALLED);
