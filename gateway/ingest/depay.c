@@ -103,6 +103,12 @@ bool depay_needs_key(const struct depay *d)
     return d->need_key;
 }
 
+void depay_announce(struct depay *d, struct slice text)
+{
+    if (d->ops->announce)
+        d->ops->announce(d, text);
+}
+
 static void mark_lost(struct depay *d)
 {
     d->lost = true;

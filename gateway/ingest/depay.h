@@ -7,6 +7,7 @@
 #ifndef SLUICE_INGEST_DEPAY_H
 #define SLUICE_INGEST_DEPAY_H
 
+#include "lib/base/text.h"
 #include "lib/proto/frame.h"
 #include "lib/proto/stream.h"
 
@@ -56,6 +57,8 @@ struct depay_ops {
     /* Completes the unit: data, len, key, width and height of *unit. -EAGAIN: nothing to pass on,
      * and nothing lost. */
     int (*finish)(struct depay *d, struct depay_unit *unit);
+    /* Takes what the offer tells about the stream in advance; NULL: nothing of use. */
+    void (*announce)(struct depay *d, struct slice text);
 };
 
 enum depay_state {
@@ -99,6 +102,9 @@ void depay_free(struct depay *d); /* wipes media; NULL allowed */
 /* Takes the next packet. 0; -EBADMSG or -EMSGSIZE: malformed or too large, its unit is dropped like
  * a loss; -ENOTSUP: the source sends what this gateway never takes (4:4:4, picture too large). */
 int depay_push(struct depay *d, const struct depay_packet *packet);
+
+/* H.264: the offer's sprop-parameter-sets (COD-06); malformed ones are ignored. */
+void depay_announce(struct depay *d, struct slice text);
 
 /* Packets are missing between the last and the next one. */
 void depay_gap(struct depay *d);

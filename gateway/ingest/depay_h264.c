@@ -8,6 +8,7 @@
 
 #include "gateway/ingest/h264_sets.h"
 #include "gateway/ingest/rbsp.h"
+#include "gateway/ingest/sprop.h"
 #include "lib/base/reader.h"
 #include "lib/base/writer.h"
 
@@ -278,6 +279,19 @@ static int h264_finish(struct depay *d, struct depay_unit *unit)
     return 0;
 }
 
+static void h264_announce(struct depay *d, struct slice text)
+{
+    struct h264 *h = d->codec_state;
+    uint8_t nal[SPROP_NAL_MAX];
+    size_t len = 0;
+    for (int rc = sprop_next(&text, nal, &len); rc != -ENOENT; rc = sprop_next(&text, nal, &len)) {
+        if (rc == 0 && (nal[0] & 0x9f) == NAL_SPS)
+            (void)h264_sets_add_sps(&h->sets, nal, len);
+        if (rc == 0 && (nal[0] & 0x9f) == NAL_PPS)
+            (void)h264_sets_add_pps(&h->sets, nal, len);
+    }
+}
+
 const struct depay_ops depay_h264_ops = {
     .state_len = sizeof(struct h264),
     .has_keys = true,
@@ -286,4 +300,5 @@ const struct depay_ops depay_h264_ops = {
     .start = h264_start,
     .append = h264_append,
     .finish = h264_finish,
+    .announce = h264_announce,
 };

@@ -46,6 +46,7 @@ static int start_track(struct media *m, enum track track, const struct answer_tr
     int rc = depay_new(agreed->codec, limits->max_width, limits->max_height, on_unit, t, &t->depay);
     if (rc < 0)
         return rc;
+    depay_announce(t->depay, slice_of(agreed->sprop));
     uint64_t deadline_us = limits->jitter_deadline_us;
     if (!(agreed->feedback & SDP_FB_NACK) && deadline_us > MEDIA_REORDER_US)
         deadline_us = MEDIA_REORDER_US;

@@ -188,6 +188,19 @@ static void COD_06_cached_sets_go_before_each_idr(void **state)
     assert_memory_equal(f->got.data, expected, len);
 }
 
+static void COD_06_sets_of_the_offer_are_used(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t expected[VECTOR_MAX];
+    depay_announce(f->depay, slice_of("Z0LAH9kAUAW7ARAAAAMAEAAAAwPA8YMkgA==,nonsense!,aMuDyyA="));
+    assert_int_equal(push(f, aud, sizeof(aud), 1, false), 0);
+    assert_int_equal(push(f, idr, sizeof(idr), 1, true), 0);
+    size_t len = expected_key(f, expected, idr, sizeof(idr));
+    assert_int_equal(f->got.count, 1);
+    assert_int_equal(f->got.unit.len, len);
+    assert_memory_equal(f->got.data, expected, len);
+}
+
 static void sets_stand_before_sei(void **state)
 {
     struct fixture *f = *state;
@@ -377,6 +390,7 @@ int main(void)
         TEST(COD_04_several_slices_make_one_unit),
         TEST(COD_06_nothing_before_sets_and_idr),
         TEST(COD_06_cached_sets_go_before_each_idr),
+        TEST(COD_06_sets_of_the_offer_are_used),
         TEST(sets_stand_before_sei),
         TEST(a_new_pps_goes_before_a_picture_that_is_no_idr),
         TEST(COD_05_a_new_size_is_told_with_its_idr),
