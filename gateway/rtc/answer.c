@@ -2,6 +2,7 @@
  * by answertext.c. */
 #include "gateway/rtc/answer.h"
 
+#include "gateway/rtc/answercodec.h"
 #include "gateway/rtc/answertext.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #define ONE_BYTE_ID_MAX 14u
 #define VIDEO_FEEDBACK (SDP_FB_NACK | SDP_FB_PLI | SDP_FB_FIR | SDP_FB_REMB)
 #define AUDIO_FEEDBACK SDP_FB_NACK
-#define H264_MODE_MAX 1u /* interleaved mode 2 is for broadcast, not for WebRTC (RFC 7742 6.2) */
 
 static int refuse(const char **reason, int error, const char *text)
 {
@@ -18,73 +18,7 @@ static int refuse(const char **reason, int error, const char *text)
     return error;
 }
 
-/* ---- codecs ---- */
-
-/* Baseline, Main and High; 4:4:4 and the like are not for viewers (COD-02). Absent means
- * Baseline 420010 (RFC 6184 8.1). */
-static bool h264_profile_ok(struct slice fmtp)
-{
-    struct slice text = sdp_fmtp_get(fmtp, "profile-level-id");
-    uint8_t id[3];
-    if (text.len == 0)
-        return true;
-    if (text_unhex(text, id, sizeof(id)) < 0)
-        return false;
-    return id[0] == 0x42 || id[0] == 0x4d || id[0] == 0x64;
-}
-
-/* Absent means 0 (COD-01); a mode we do not have gives UINT32_MAX. */
-static uint32_t h264_mode(struct slice fmtp)
-{
-    struct slice text = sdp_fmtp_get(fmtp, "packetization-mode");
-    uint32_t mode = 0;
-    if (text.len > 0 && text_parse_u32(text, H264_MODE_MAX, &mode) < 0)
-        return UINT32_MAX;
-    return mode;
-}
-
-/* How much we want a format for this kind of section: the highest rank wins, the first of equals.
- * 0: not at all. */
-static unsigned format_rank(enum sdp_kind kind, const struct sdp_format *f)
-{
-    if (kind == SDP_AUDIO)
-        return slice_is_nocase(f->encoding, "opus") && f->clock_rate == 48000 && f->channels == 2;
-    if (f->clock_rate != 90000)
-        return 0;
-    if (slice_is_nocase(f->encoding, "VP8"))
-        return 1;
-    if (!slice_is_nocase(f->encoding, "H264") || !h264_profile_ok(f->fmtp))
-        return 0;
-    uint32_t mode = h264_mode(f->fmtp);
-    return mode == UINT32_MAX ? 0 : 2 + mode;
-}
-
-static const struct sdp_format *choose_format(const struct sdp_section *s)
-{
-    const struct sdp_format *best = NULL;
-    unsigned best_rank = 0;
-    for (size_t i = 0; i < s->format_count; i++) {
-        unsigned rank = format_rank(s->kind, &s->formats[i]);
-        if (rank > best_rank) {
-            best = &s->formats[i];
-            best_rank = rank;
-        }
-    }
-    return best;
-}
-
-/* The RTX format whose apt is pt (COD-12); 0 when there is none. */
-static uint8_t find_rtx(const struct sdp_section *s, const struct sdp_format *format)
-{
-    for (size_t i = 0; i < s->format_count; i++) {
-        const struct sdp_format *f = &s->formats[i];
-        uint32_t apt = 0;
-        if (slice_is_nocase(f->encoding, "rtx") && f->clock_rate == format->clock_rate &&
-            text_parse_u32(sdp_fmtp_get(f->fmtp, "apt"), 127, &apt) == 0 && apt == format->pt)
-            return f->pt;
-    }
-    return 0;
-}
+/* ---- tracks ---- */
 
 static uint8_t find_mid_ext(const struct sdp_section *s)
 {
@@ -115,31 +49,22 @@ static void list_ssrcs(const struct sdp_section *s, struct answer_track *track)
     }
 }
 
-static enum codec codec_of(const struct sdp_format *format)
-{
-    if (slice_is_nocase(format->encoding, "H264"))
-        return CODEC_H264;
-    return slice_is_nocase(format->encoding, "VP8") ? CODEC_VP8 : CODEC_OPUS;
-}
-
 static int make_track(const struct sdp_section *s, const struct sdp_format *format,
                       struct answer_track *track)
 {
     uint32_t feedback = s->kind == SDP_VIDEO ? VIDEO_FEEDBACK : AUDIO_FEEDBACK;
+    const struct sdp_format *rtx = answercodec_find_rtx(s, format);
     *track = (struct answer_track){
-        .codec = codec_of(format),
+        .codec = answercodec_of(format),
         .pt = format->pt,
-        .rtx_pt = find_rtx(s, format),
+        .rtx_pt = rtx ? rtx->pt : 0,
         .mid_ext_id = find_mid_ext(s),
         .clock_rate = format->clock_rate,
         .feedback = format->feedback & feedback,
     };
-    if (track->codec == CODEC_H264) {
-        track->packetization_mode = (uint8_t)h264_mode(format->fmtp);
-        /* Too long to be parameter sets: they will come in-band. */
-        (void)text_copy(track->sprop, sizeof(track->sprop),
-                        sdp_fmtp_get(format->fmtp, "sprop-parameter-sets"));
-    }
+    if (track->codec == CODEC_H264)
+        track->packetization_mode = (uint8_t)answercodec_h264_mode(format->fmtp);
+    answercodec_copy_sprop(format, track->sprop, sizeof(track->sprop));
     list_ssrcs(s, track);
     return text_copy(track->mid, sizeof(track->mid), s->mid);
 }
@@ -248,8 +173,17 @@ static int take_transport(const struct sdp *offer, const struct answer_plan *pla
 
 /* ---- the whole ---- */
 
-static int plan_section(const struct sdp *offer, size_t index, struct answer *out,
-                        struct answer_plan *plan, const char **reason)
+static const char *codec_reason(enum sdp_kind kind, uint32_t codecs)
+{
+    if (kind == SDP_AUDIO)
+        return "Audio must be offered as Opus.";
+    return codecs == ANSWER_CODECS_FIRST
+               ? "Video must be offered as H.264 (4:2:0) or VP8."
+               : "Video must be offered as H.264 (4:2:0), H.265, VP9, AV1 or VP8.";
+}
+
+static int plan_section(const struct sdp *offer, size_t index, const struct answer_local *local,
+                        struct answer *out, struct answer_plan *plan, const char **reason)
 {
     const struct sdp_section *s = &offer->sections[index];
     if (s->kind == SDP_APPLICATION || !sdp_section_alive(s))
@@ -260,11 +194,10 @@ static int plan_section(const struct sdp *offer, size_t index, struct answer *ou
     struct answer_track *track = &out->tracks[s->kind == SDP_VIDEO ? TRACK_VIDEO : TRACK_AUDIO];
     if (track->codec != CODEC_NONE)
         return refuse(reason, -ENOTSUP, "Only one audio and one video section can be published.");
-    const struct sdp_format *format = choose_format(s);
+    uint32_t codecs = local->codecs ? local->codecs : ANSWER_CODECS_FIRST;
+    const struct sdp_format *format = answercodec_choose(s, codecs);
     if (!format)
-        return refuse(reason, -ENOTSUP,
-                      s->kind == SDP_VIDEO ? "Video must be offered as H.264 (4:2:0) or VP8."
-                                           : "Audio must be offered as Opus.");
+        return refuse(reason, -ENOTSUP, codec_reason(s->kind, codecs));
     if (plan->accepted++ == 0)
         plan->first = index;
     plan->formats[index] = format;
@@ -280,7 +213,7 @@ int answer_make(const struct sdp *offer, const struct answer_local *local, struc
     memset(out, 0, sizeof(*out));
     out->rtcp_rsize = true;
     for (size_t i = 0; i < offer->section_count; i++) {
-        int err = plan_section(offer, i, out, &plan, out_reason);
+        int err = plan_section(offer, i, local, out, &plan, out_reason);
         if (err < 0)
             return err;
     }

@@ -1,9 +1,10 @@
 /* Chooses codecs from a parsed offer and writes the answer of an ICE-lite, DTLS-passive,
  * receive-only publisher endpoint (RFC 9429 5.3.1, RFC 9725; protocols.md 1.7 and 3.3).
  *
- * H.264 (packetization-mode 1 before 0) is taken before VP8, Opus for audio, RTX when its apt fits.
- * All or nothing: one section that we cannot take refuses the offer (WHIP-92), except
- * m=application, which is answered with port 0. Simulcast lines are left out (WHIP-95). */
+ * H.264 is taken before H.265, VP9, AV1 and VP8 (of those that the caller can take), Opus for
+ * audio, RTX when its apt fits. All or nothing: one section that we cannot take refuses the offer
+ * (WHIP-92), except m=application, which is answered with port 0. Simulcast lines are left out
+ * (WHIP-95). */
 #ifndef SLUICE_RTC_ANSWER_H
 #define SLUICE_RTC_ANSWER_H
 
@@ -18,16 +19,22 @@
 #define ANSWER_SSRCS_MAX 8u
 #define ANSWER_UFRAG_MAX 256u /* characters of a peer's ufrag, RFC 8839 5.4 */
 #define ANSWER_SPROP_MAX 512u
+#define ANSWER_CODECS_FIRST (1u << CODEC_H264 | 1u << CODEC_VP8 | 1u << CODEC_OPUS)
+#define ANSWER_CODECS_ALL                                                                          \
+    (ANSWER_CODECS_FIRST | 1u << CODEC_H265 | 1u << CODEC_VP9 | 1u << CODEC_AV1)
 
 /* What our side brings. The strings and addresses are borrowed for the call. */
 struct answer_local {
-    const char *ufrag;              /* STREAM_UFRAG_LEN characters of [A-Za-z0-9] */
-    const char *pwd;                /* STREAM_PWD_LEN */
-    struct fingerprint fingerprint; /* SHA-256 of our certificate */
-    const struct addr *addresses;   /* host candidates with their ports; IPv4 is written first */
-    size_t address_count;           /* 1 to STREAM_ADDRESSES_MAX */
-    uint64_t session_id;            /* for the o= line, below 2^63 */
-    uint32_t start_bitrate_kbps;    /* x-google-start-bitrate in the video fmtp; 0 leaves it out */
+    const char *ufrag;                /* STREAM_UFRAG_LEN characters of [A-Za-z0-9] */
+    const char *pwd;                  /* STREAM_PWD_LEN */
+    struct fingerprint fingerprint;   /* SHA-256 of our certificate */
+    const struct addr *addresses;     /* host candidates with their ports; IPv4 is written first */
+    size_t address_count;             /* 1 to STREAM_ADDRESSES_MAX */
+    const struct addr *tcp_addresses; /* ICE-TCP passive candidates, written after all others */
+    size_t tcp_count;                 /* 0 to STREAM_ADDRESSES_MAX */
+    uint64_t session_id;              /* for the o= line, below 2^63 */
+    uint32_t start_bitrate_kbps;      /* x-google-start-bitrate of video; 0 leaves it out */
+    uint32_t codecs; /* that this process can take, 1u << enum codec; 0: ANSWER_CODECS_FIRST */
 };
 
 /* What was agreed for one track. codec CODEC_NONE: the offer has no such track. */
@@ -43,7 +50,9 @@ struct answer_track {
     size_t ssrc_count; /* media SSRCs that the offer announced; 0 with simulcast and some peers */
     uint32_t ssrcs[ANSWER_SSRCS_MAX];
     uint32_t rtx_ssrcs[ANSWER_SSRCS_MAX]; /* FID partner of ssrcs[i], 0: none announced */
-    char sprop[ANSWER_SPROP_MAX]; /* H.264 sprop-parameter-sets as offered, or empty (COD-06) */
+    /* Parameter sets as offered, in base64 with commas between, or empty (COD-06): H.264
+     * sprop-parameter-sets, H.265 VPS, SPS and PPS. */
+    char sprop[ANSWER_SPROP_MAX];
 };
 
 struct answer {

@@ -1,12 +1,18 @@
 /* The text of an answer (RFC 9429 5.3.1; protocols.md 1.7). */
 #include "gateway/rtc/answertext.h"
 
+#include "gateway/rtc/answercodec.h"
 #include "lib/base/writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
+#define FMTP_MAX 256u
 #define HOST_TYPE_PREFERENCE 126u /* RFC 8445 5.1.2.1 */
+/* Below every UDP candidate. Local preference of a passive host: direction 4 in the upper three
+ * bits (RFC 6544 4.2). */
+#define TCP_TYPE_PREFERENCE 90u
+#define TCP_PASSIVE_PREFERENCE (4u << 13 | 8191u)
 
 /* What the lines of one accepted section are made from. */
 struct section_view {
@@ -90,33 +96,27 @@ static void write_feedback(struct writer *w, unsigned pt, uint32_t feedback)
         writer_text(w, "a=rtcp-fb:%u nack pli\r\n", pt);
 }
 
-/* The format parameters that must be repeated: asymmetry, mode and profile (RFC 6184 8.2.2). */
-static void write_h264_parameters(struct writer *w, const struct section_view *view)
+static void write_bitrate(struct writer *w, const char *name, uint32_t kbps)
 {
-    struct slice fmtp = view->format->fmtp;
-    struct slice profile = sdp_fmtp_get(fmtp, "profile-level-id");
-    if (slice_is(sdp_fmtp_get(fmtp, "level-asymmetry-allowed"), "1"))
-        writer_text(w, "level-asymmetry-allowed=1;");
-    writer_text(w, "packetization-mode=%u", (unsigned)view->track->packetization_mode);
-    if (profile.len > 0) {
-        writer_text(w, ";profile-level-id=");
-        write_slice(w, profile);
-    }
+    if (kbps > 0)
+        writer_text(w, "%s%s=%" PRIu32, w->len > 0 ? ";" : "", name, kbps);
 }
 
+/* The offer's format parameters, then ours. The line needs at least one. */
 static void write_fmtp(struct writer *w, const struct section_view *view)
 {
-    uint32_t start = view->local->start_bitrate_kbps;
-    enum codec codec = view->track->codec;
-    if (codec == CODEC_VP8 && start == 0)
+    uint8_t bytes[FMTP_MAX];
+    struct writer text;
+    writer_init(&text, bytes, sizeof(bytes));
+    answercodec_write_parameters(&text, view->format);
+    if (view->offered->kind == SDP_VIDEO)
+        write_bitrate(&text, "x-google-start-bitrate", view->local->start_bitrate_kbps);
+    if (!writer_ok(&text))
+        w->failed = true;
+    if (text.len == 0)
         return;
     writer_text(w, "a=fmtp:%u ", (unsigned)view->track->pt);
-    if (codec == CODEC_H264)
-        write_h264_parameters(w, view);
-    if (codec == CODEC_OPUS)
-        writer_text(w, "minptime=10;useinbandfec=1;stereo=1");
-    else if (start > 0)
-        writer_text(w, "%sx-google-start-bitrate=%" PRIu32, codec == CODEC_H264 ? ";" : "", start);
+    writer_bytes(w, text.data, text.len);
     writer_text(w, "\r\n");
 }
 
@@ -136,21 +136,28 @@ static void write_formats(struct writer *w, const struct section_view *view)
     }
 }
 
-/* IPv4 first: some publishers use only the first host candidate (WHIP-88). */
+static void write_candidate(struct writer *w, const struct addr *a, unsigned number, bool tcp)
+{
+    char ip[ADDR_TEXT_MAX];
+    uint32_t type = tcp ? TCP_TYPE_PREFERENCE : HOST_TYPE_PREFERENCE;
+    uint32_t preference = (tcp ? TCP_PASSIVE_PREFERENCE : 65535u) + 1u - number;
+    addr_format_ip(a, ip);
+    writer_text(w, "a=candidate:%u 1 %s %" PRIu32 " %s %u typ host%s\r\n", number,
+                tcp ? "tcp" : "udp", type << 24 | preference << 8 | 255u, ip, (unsigned)a->port,
+                tcp ? " tcptype passive" : "");
+}
+
+/* UDP and IPv4 first: some publishers use only the first host candidate (WHIP-88). */
 static void write_candidates(struct writer *w, const struct answer_local *local)
 {
     unsigned number = 0;
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < local->address_count; i++) {
-            const struct addr *a = &local->addresses[i];
-            char ip[ADDR_TEXT_MAX];
-            if ((a->family == 4) != (pass == 0))
-                continue;
-            number++;
-            addr_format_ip(a, ip);
-            uint32_t priority = HOST_TYPE_PREFERENCE << 24 | (65536u - number) << 8 | 255u;
-            writer_text(w, "a=candidate:%u 1 udp %" PRIu32 " %s %u typ host\r\n", number, priority,
-                        ip, (unsigned)a->port);
+    for (unsigned pass = 0; pass < 4; pass++) {
+        bool tcp = pass >= 2, ip4 = pass % 2 == 0;
+        const struct addr *list = tcp ? local->tcp_addresses : local->addresses;
+        size_t count = tcp ? local->tcp_count : local->address_count;
+        for (size_t i = 0; i < count; i++) {
+            if ((list[i].family == 4) == ip4)
+                write_candidate(w, &list[i], ++number, tcp);
         }
     }
     writer_text(w, "a=end-of-candidates\r\n");

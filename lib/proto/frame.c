@@ -14,7 +14,8 @@ static int time_is_sane(int64_t us)
 static int codec_fits_track(uint8_t codec, uint8_t track)
 {
     if (track == TRACK_VIDEO)
-        return codec == CODEC_H264 || codec == CODEC_VP8;
+        return codec == CODEC_H264 || codec == CODEC_H265 || codec == CODEC_VP8 ||
+               codec == CODEC_VP9 || codec == CODEC_AV1;
     return track == TRACK_AUDIO && (codec == CODEC_OPUS || codec == CODEC_AAC);
 }
 

@@ -1,7 +1,12 @@
 /* The record of one access unit in the frame ring: a fixed head, then the payload.
  *
- * Payload: H.264: NAL units, each with a 4-byte big-endian length, SPS and PPS included before each
- * IDR; no access unit delimiters. VP8: one frame (RFC 7741 payload). Opus: one packet.
+ * Payload:
+ *   H.264  NAL units, each with a 4-byte big-endian length, SPS and PPS included before each IDR;
+ * no access unit delimiters. H.265  the same, with VPS, SPS and PPS before each IRAP picture. VP8
+ * one frame (RFC 7741 payload without its descriptor). VP9    one super frame: all spatial layers
+ * of one picture (RFC 9628). AV1    OBUs of one temporal unit, each with its size field put back;
+ * temporal delimiters, tile lists and padding stripped; a sequence header before each key frame.
+ *   Opus   one packet.
  * Order is decode order. The timeline belongs to ingest (design.md 2a): consumers never re-map it.
  */
 #ifndef SLUICE_PROTO_FRAME_H
@@ -16,7 +21,7 @@
 #define FRAME_DIMENSION_MAX 8192u
 
 enum frame_flags {
-    FRAME_KEY = 1,  /* IDR or VP8 key frame: decodable from here */
+    FRAME_KEY = 1,  /* IDR, IRAP or key frame: decodable from here */
     FRAME_GAP = 2,  /* media of this track was lost directly before this frame */
     FRAME_JUMP = 4, /* the timeline starts anew: a discontinuity (source replaced, M7) */
 };

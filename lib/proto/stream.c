@@ -48,7 +48,8 @@ const char *end_reason_text(enum end_reason reason)
 
 const char *codec_name(enum codec codec)
 {
-    static const char *const names[CODEC_COUNT] = {"none", "h264", "vp8", "opus", "aac"};
+    static const char *const names[CODEC_COUNT] = {"none", "h264", "vp8", "opus",
+                                                   "aac",  "h265", "vp9", "av1"};
     return (unsigned)codec < CODEC_COUNT ? names[codec] : "unknown";
 }
 

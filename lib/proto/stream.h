@@ -23,8 +23,19 @@
 #define STREAM_OFFER_MAX 65536
 #define STREAM_ANSWER_MAX 8192
 
-enum codec { CODEC_NONE, CODEC_H264, CODEC_VP8, CODEC_OPUS, CODEC_AAC, CODEC_COUNT };
+enum codec {
+    CODEC_NONE,
+    CODEC_H264,
+    CODEC_VP8,
+    CODEC_OPUS,
+    CODEC_AAC,
+    CODEC_H265,
+    CODEC_VP9,
+    CODEC_AV1,
+    CODEC_COUNT
+};
 enum track { TRACK_VIDEO, TRACK_AUDIO, TRACK_COUNT };
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_COUNT }; /* of a publisher's path */
 
 /* Why a session ended; decides ENDLIST and what the page says. */
 enum end_reason {

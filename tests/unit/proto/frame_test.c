@@ -91,7 +91,9 @@ static void codec_belongs_to_its_track(void **state)
     (void)state;
     for (unsigned track = 0; track < 256; track++) {
         for (unsigned codec = 0; codec < 256; codec++) {
-            bool video = track == TRACK_VIDEO && (codec == CODEC_H264 || codec == CODEC_VP8);
+            bool video = track == TRACK_VIDEO &&
+                         (codec == CODEC_H264 || codec == CODEC_VP8 || codec == CODEC_H265 ||
+                          codec == CODEC_VP9 || codec == CODEC_AV1);
             bool audio = track == TRACK_AUDIO && (codec == CODEC_OPUS || codec == CODEC_AAC);
             record.head.track = (uint8_t)track;
             record.head.codec = (uint8_t)codec;

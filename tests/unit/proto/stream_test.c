@@ -86,6 +86,12 @@ static void reasons_have_words(void **state)
     }
     assert_string_equal(end_reason_name((enum end_reason) - 1), "unknown");
     assert_string_equal(codec_name(CODEC_H264), "h264");
+    assert_string_equal(codec_name(CODEC_AAC), "aac");
+    assert_string_equal(codec_name(CODEC_H265), "h265");
+    assert_string_equal(codec_name(CODEC_VP9), "vp9");
+    assert_string_equal(codec_name(CODEC_AV1), "av1");
+    assert_int_equal(CODEC_AAC, 4); /* numbers travel between processes: never change them */
+    assert_int_equal(CODEC_AV1, 7);
     assert_string_equal(codec_name((enum codec)99), "unknown");
 }
 
