@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,13 +252,21 @@ static int parse_arguments(struct relay_program *program, int argc, char **argv)
     return program->target.port != 0 && any && optind == argc ? 0 : -EBADMSG;
 }
 
+/* A busy machine is no part of the network that is played: ahead of the others where root may. */
+static void hurry(void)
+{
+    const struct sched_param lowest = {.sched_priority = 1};
+    (void)sched_setscheduler(0, SCHED_RR, &lowest);
+    (void)prctl(PR_SET_TIMERSLACK, 1UL); /* nanosecond */
+}
+
 static int start(struct relay_program *program)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    (void)prctl(PR_SET_TIMERSLACK, 1UL); /* nanosecond */
+    hurry();
     configure(program);
     int rc = loop_signals(&program->loop, &set, on_signal, program);
     if (rc == 0)
