@@ -71,7 +71,7 @@ struct call {
     struct gate gate;
     struct body body;
     size_t target_len; /* what the client sent, also when target was cut */
-    char target[REQUEST_TARGET_MAX + 1];
+    char target[];     /* NUL-terminated, at most REQUEST_TARGET_MAX characters */
 };
 
 /* ---- running the library ---- */
@@ -337,7 +337,9 @@ static size_t identity(void *ctx, struct MHD_Connection *connection, char *text)
 static void *on_request_line(void *ctx, const char *target, struct MHD_Connection *connection)
 {
     struct line *line = line_of(connection);
-    struct call *call = calloc(1, sizeof(*call));
+    size_t len = target ? strlen(target) : 0;
+    size_t kept = len < REQUEST_TARGET_MAX ? len : REQUEST_TARGET_MAX;
+    struct call *call = calloc(1, sizeof(*call) + kept + 1);
     if (!call || !line) {
         free(call);
         return NULL;
@@ -346,8 +348,7 @@ static void *on_request_line(void *ctx, const char *target, struct MHD_Connectio
     call->http = ctx;
     call->conn = &line->conn;
     call->connection = connection;
-    call->target_len = target ? strlen(target) : 0;
-    size_t kept = call->target_len < REQUEST_TARGET_MAX ? call->target_len : REQUEST_TARGET_MAX;
+    call->target_len = len;
     if (kept > 0)
         memcpy(call->target, target, kept);
     conn_enter(call->conn, CONN_HEADER, clock_now_us());

@@ -40,7 +40,7 @@ static void publish_open(struct rig *rig)
 
 static void assert_status(struct rig *rig, const char *target, unsigned status)
 {
-    struct request request;
+    static struct request request;
     rig_get(rig, &request, target);
     assert_int_equal(rig_status(&request), status);
     rig_drop(&request);
@@ -58,7 +58,7 @@ static void remove_stream(struct rig *rig)
 static void LL_10_msn_alone_waits_for_the_whole_segment(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     rig_get(rig, &request, VIDEO "?_HLS_msn=13");
     assert_false(request.answered);
@@ -75,7 +75,7 @@ static void LL_10_msn_alone_waits_for_the_whole_segment(void **state)
 static void LL_10_msn_and_part_wait_for_that_part(void **state)
 {
     struct rig *rig = *state;
-    struct request now, next, later;
+    static struct request now, next, later;
     publish_open(rig);
     rig_get(rig, &now, VIDEO "?_HLS_msn=13&_HLS_part=1");
     assert_int_equal(rig_status(&now), 200);
@@ -98,7 +98,7 @@ static void LL_10_msn_and_part_wait_for_that_part(void **state)
 static void LL_10_a_later_segment_answers_too(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     rig_get(rig, &request, VIDEO "?_HLS_msn=14&_HLS_part=0");
     assert_false(request.answered);
@@ -114,7 +114,7 @@ static void LL_10_a_later_segment_answers_too(void **state)
 static void LL_11_part_beyond_a_finished_segment_is_part_0_of_the_next(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     rig_publish(rig, 10, 12); /* ten parts each */
     rig_get(rig, &request, VIDEO "?_HLS_msn=12&_HLS_part=10");
     assert_false(request.answered);
@@ -163,7 +163,7 @@ static void LL_13_what_is_too_far_or_no_number_gets_400_at_once(void **state)
 static void LL_13_the_last_that_may_be_asked_for_waits(void **state)
 {
     struct rig *rig = *state;
-    struct request far_segment, far_part;
+    static struct request far_segment, far_part;
     publish_open(rig);
     rig_get(rig, &far_segment, VIDEO "?_HLS_msn=15");
     rig_get(rig, &far_part, VIDEO "?_HLS_msn=13&_HLS_part=16"); /* 15 ahead of part 1 */
@@ -177,7 +177,7 @@ static void LL_13_the_last_that_may_be_asked_for_waits(void **state)
 static void LL_14_after_three_target_durations_503(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     rig_get(rig, &request, VIDEO "?_HLS_msn=14");
     streams_sweep(rig->streams, rig->now_us);
@@ -193,7 +193,7 @@ static void LL_14_after_three_target_durations_503(void **state)
 static void LL_14_waits_three_target_durations(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     rig_get(rig, &request, VIDEO "?_HLS_msn=14");
     assert_int_equal(request.wait.due_us - rig->now_us, 3 * RIG_TARGET_S * CLOCK_SECOND_US);
@@ -204,7 +204,7 @@ static void LL_14_waits_three_target_durations(void **state)
 static void LL_14_the_end_wakes_all_with_the_final_list(void **state)
 {
     struct rig *rig = *state;
-    struct request segment, part, hinted;
+    static struct request segment, part, hinted;
     publish_open(rig);
     rig_get(rig, &segment, VIDEO "?_HLS_msn=15");
     rig_get(rig, &part, VIDEO "?_HLS_msn=13&_HLS_part=2");
@@ -249,7 +249,7 @@ static void LL_15_skip_is_ignored(void **state)
 static void LL_16_the_hinted_part_is_held_and_sent_whole(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     rig_get(rig, &request, PART("13.2"));
     assert_false(request.answered);
@@ -274,7 +274,7 @@ static void LL_16_only_the_hinted_part_is_held(void **state)
 static void LL_16_a_hint_that_is_abandoned_gets_404(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     rig_get(rig, &request, PART("13.2"));
     assert_int_equal(rig_segment_end(rig, 0, 13), 0);
@@ -290,7 +290,7 @@ static void LL_16_a_hint_that_is_abandoned_gets_404(void **state)
 static void P2_waiters_of_one_address_are_bounded(void **state)
 {
     struct rig *rig = *state;
-    struct request waiting[RIG_WAITERS], refused, other;
+    static struct request waiting[RIG_WAITERS], refused, other;
     publish_open(rig);
     for (size_t i = 0; i < RIG_WAITERS; i++) {
         rig_get(rig, &waiting[i], VIDEO "?_HLS_msn=14");
@@ -316,7 +316,7 @@ static void P2_waiters_of_one_address_are_bounded(void **state)
 static void CDN_01_equal_waiters_share_one_answer(void **state)
 {
     struct rig *rig = *state;
-    struct request a, b;
+    static struct request a, b;
     publish_open(rig);
     rig_get(rig, &a, VIDEO "?_HLS_msn=13&_HLS_part=2");
     rig_get(rig, &b, VIDEO "?_HLS_part=2&_HLS_msn=13");
@@ -328,7 +328,7 @@ static void CDN_01_equal_waiters_share_one_answer(void **state)
 
 static void assert_cache(struct rig *rig, const char *target, unsigned status, const char *cache)
 {
-    struct request request;
+    static struct request request;
     rig_get(rig, &request, target);
     assert_int_equal(rig_status(&request), status);
     assert_string_equal(reply_find(request.reply, "Cache-Control"), cache);
@@ -378,7 +378,7 @@ static void range_request(struct rig *rig, struct request *request, const char *
 static void CDN_08_one_range_gives_206_or_416(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     range_request(rig, &request, "bytes=100-299", NULL);
     assert_int_equal(rig_status(&request), 206);
@@ -405,7 +405,7 @@ static void CDN_08_one_range_gives_206_or_416(void **state)
 static void CDN_08_a_known_tag_gives_304_on_media_never_on_playlists(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     publish_open(rig);
     rig_request(&request, METHOD_GET, PART("12"));
     request.headers.if_none_match = slice_of("\"x\", W/\"0123456789abcdef-12.m4s\"");
@@ -423,7 +423,7 @@ static void CDN_08_a_known_tag_gives_304_on_media_never_on_playlists(void **stat
 static void HLS_24_types_and_gzip(void **state)
 {
     struct rig *rig = *state;
-    struct request plain, packed;
+    static struct request plain, packed;
     uint8_t text[8192];
     publish_open(rig);
     rig_get(rig, &plain, VIDEO);
@@ -456,7 +456,7 @@ static void HLS_24_types_and_gzip(void **state)
 static void HLS_14_the_header_is_served_by_the_name_in_the_map(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     char target[160] = "/live/demo/0/";
     publish_open(rig);
     char *text = rig_playlist(rig, VIDEO);
@@ -473,7 +473,7 @@ static void HLS_14_the_header_is_served_by_the_name_in_the_map(void **state)
 static void H6_preflight_allows_reading_only(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     rig_request(&request, METHOD_OPTIONS, VIDEO);
     rig_handle(rig, &request);
     assert_int_equal(rig_status(&request), 204);
@@ -490,7 +490,7 @@ static void H6_preflight_allows_reading_only(void **state)
 static void A_player_that_comes_early_is_held_until_there_is_something(void **state)
 {
     struct rig *rig = *state;
-    struct request index, media;
+    static struct request index, media;
     rig_get(rig, &index, INDEX); /* linked, nothing said yet */
     rig_get(rig, &media, VIDEO);
     assert_false(index.answered || media.answered);
@@ -514,7 +514,7 @@ static void A_player_that_comes_early_is_held_until_there_is_something(void **st
 static void A_rendition_that_is_very_late_is_left_out(void **state)
 {
     struct rig *rig = *state;
-    struct request index;
+    static struct request index;
     rig->now_us = clock_now_us() - 10000000;
     assert_int_equal(rig_hello(rig, 3, false), 0);
     assert_int_equal(rig_send_init(rig, 0, 1, "v"), 0);
@@ -535,7 +535,7 @@ static void A_rendition_that_nobody_promised_is_not_waited_for(void **state)
 static void A_stream_that_ends_without_media_gives_404(void **state)
 {
     struct rig *rig = *state;
-    struct request index;
+    static struct request index;
     struct msg_stream_state m = {.session = 1, .state = STREAM_ENDED, .stream = "demo"};
     rig_get(rig, &index, INDEX);
     assert_false(index.answered);

@@ -60,7 +60,7 @@ static void get(struct routes_rig *r, struct request *request, const char *targe
 static void H6_an_unknown_host_gets_421_with_the_areas_headers(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     static const char *const paths[] = {"/", "/watch/demo", "/live/demo/index.m3u8", "/whip/demo"};
     for (size_t i = 0; i < 4; i++) {
         get(r, &request, paths[i], "evil.example");
@@ -80,7 +80,7 @@ static void H6_an_unknown_host_gets_421_with_the_areas_headers(void **state)
 static void H5_unknown_paths_404_and_percent_400(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     get(r, &request, "/etc/passwd", "localhost");
     assert_int_equal(rig_status(&request), 404);
     assert_null(reply_find(request.reply, "Access-Control-Allow-Origin"));
@@ -97,7 +97,7 @@ static void H5_unknown_paths_404_and_percent_400(void **state)
 static void H7_pages_have_all_guards(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     get(r, &request, "/", "localhost");
     assert_int_equal(rig_status(&request), 200);
     const char *policy = reply_find(request.reply, "Content-Security-Policy");
@@ -116,7 +116,7 @@ static void H7_pages_have_all_guards(void **state)
 static void H11_https_under_a_name_is_kept(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     static const char *const hosts[] = {"live.example.org", "127.0.0.1", "localhost"};
     for (size_t i = 0; i < 3; i++) {
         rig_request(&request, METHOD_GET, "/");
@@ -131,7 +131,7 @@ static void H11_https_under_a_name_is_kept(void **state)
 static void Pages_are_read_only(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     rig_request(&request, METHOD_POST, "/watch/demo");
     routes_handle(&r->routes, &request, r->rig.now_us);
     assert_int_equal(rig_status(&request), 405);
@@ -143,7 +143,7 @@ static void Pages_are_read_only(void **state)
 static void Pages_come_from_the_embedded_files(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     const struct asset *page = assets_find(r->assets, slice_of("watch.html"));
     get(r, &request, "/watch/demo", "localhost");
     assert_int_equal(rig_status(&request), page ? 200 : 404);
@@ -165,7 +165,7 @@ static void Pages_come_from_the_embedded_files(void **state)
 static void Assets_are_packed_and_revalidated(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     const struct asset *script = assets_find(r->assets, slice_of("watch.js"));
     if (!script)
         skip();
@@ -189,7 +189,7 @@ static void Assets_are_packed_and_revalidated(void **state)
 static void WHIP_09_errors_before_the_handler_have_cors(void **state)
 {
     struct routes_rig *r = *state;
-    struct request request;
+    static struct request request;
     rig_request(&request, METHOD_POST, "/whip/demo");
     struct reply *reply = routes_problem(&r->routes, &request, 431, "Too much.");
     assert_int_equal(reply->status, 431);

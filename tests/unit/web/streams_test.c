@@ -25,7 +25,7 @@ static int tear_down(void **state)
 
 static unsigned status_of(struct rig *rig, const char *target)
 {
-    struct request request;
+    static struct request request;
     rig_get(rig, &request, target);
     unsigned status = rig_status(&request);
     assert_true(request.answered);
@@ -68,7 +68,7 @@ static void HLS_08_a_fresh_publication_keeps_the_old_bytes_fetchable(void **stat
 static void P3_a_response_under_way_keeps_its_bytes(void **state)
 {
     struct rig *rig = *state;
-    struct request request;
+    static struct request request;
     rig_publish(rig, 10, 12);
     rig_get(rig, &request, SEGMENT("10"));
     assert_int_equal(rig_status(&request), 200);

@@ -134,7 +134,7 @@ static struct msg_publish_result result(const struct rig *rig, uint16_t status)
 static void WHIP_01_an_offer_gives_201_with_answer_and_location(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     offer_init(&r);
     handle(rig, &r);
     assert_false(r.answered);
@@ -162,7 +162,7 @@ static void WHIP_02_another_type_gives_415(void **state)
     static const char *const good[] = {"Application/SDP", "application/sdp;charset=utf-8",
                                        " application/sdp ; x=y"};
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     for (size_t i = 0; i < 4; i++) {
         offer_init(&r);
         r.headers.content_type = slice_of(bad[i]);
@@ -187,7 +187,7 @@ static void WHIP_02_another_type_gives_415(void **state)
 static void WHIP_04_get_and_head_give_200_without_body(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     for (int i = 0; i < 2; i++) {
         request_init(&r, i ? METHOD_HEAD : METHOD_GET, "/whip/demo");
         handle(rig, &r);
@@ -200,7 +200,7 @@ static void WHIP_04_get_and_head_give_200_without_body(void **state)
 static void WHIP_05_other_methods_give_405_with_allow(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     request_init(&r, METHOD_OTHER, "/whip/demo");
     handle(rig, &r);
     assert_answer(&r, 405);
@@ -216,7 +216,7 @@ static void WHIP_05_other_methods_give_405_with_allow(void **state)
 static void WHIP_55_patch_gives_405_while_there_is_no_trickle(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     request_init(&r, METHOD_PATCH, "/whip/session/" ID);
     r.headers.authorization = slice_of("Bearer secret");
     assert_refused(rig, &r, 405);
@@ -225,7 +225,7 @@ static void WHIP_55_patch_gives_405_while_there_is_no_trickle(void **state)
 static void WHIP_06_options_without_credentials(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     static const char *const paths[] = {"/whip/demo", "/whip/session/" ID};
     for (size_t i = 0; i < 2; i++) {
         request_init(&r, METHOD_OPTIONS, paths[i]);
@@ -240,7 +240,7 @@ static void WHIP_06_options_without_credentials(void **state)
 static void WHIP_07_preflight_names_methods_and_headers(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     request_init(&r, METHOD_OPTIONS, "/whip/demo");
     r.headers.origin = slice_of("https://elsewhere.example");
     handle(rig, &r);
@@ -255,7 +255,7 @@ static const char *allowed_origin(const char *list, const char *origin, bool *ou
 {
     void *state = rig_new(list);
     struct rig *rig = state;
-    struct request r;
+    static struct request r;
     static char copy[256];
     request_init(&r, METHOD_POST, "/whip/demo"); /* a 401: errors count too (WHIP-09) */
     r.headers.origin = slice_of(origin);
@@ -293,7 +293,7 @@ static void WHIP_10_listed_origins_are_echoed_and_others_get_nothing(void **stat
 static void WHIP_12_a_big_offer_gives_413_and_an_empty_one_400(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     offer_init(&r);
     r.body_too_large = true;
     r.body = slice_of(NULL);
@@ -306,7 +306,7 @@ static void WHIP_12_a_big_offer_gives_413_and_an_empty_one_400(void **state)
 static void WHIP_21_no_token_gives_401_with_challenge(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     static const char *const bad[] = {NULL, "Basic eDp5", "Bearer", "Bearer a b"};
     for (size_t i = 0; i < 4; i++) {
         offer_init(&r);
@@ -325,7 +325,7 @@ static void WHIP_20_to_29_statuses_of_the_supervisor_pass_through(void **state)
 {
     static const uint16_t statuses[] = {400, 401, 403, 409, 422, 429, 503};
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
         offer_init(&r);
         handle(rig, &r);
@@ -346,7 +346,7 @@ static void WHIP_20_to_29_statuses_of_the_supervisor_pass_through(void **state)
 static void I5_odd_results_are_refused_or_become_500(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     offer_init(&r);
     handle(rig, &r);
     struct msg_publish_result m = result(rig, 201);
@@ -365,7 +365,7 @@ static void I5_odd_results_are_refused_or_become_500(void **state)
 static void WHIP_28_one_address_has_a_limit_and_29_all_together(void **state)
 {
     struct rig *rig = *state;
-    struct request r[WHIP_PENDING_MAX + 1], refused;
+    static struct request r[WHIP_PENDING_MAX + 1], refused;
     for (size_t i = 0; i < WHIP_PENDING_MAX; i++) {
         offer_init(&r[i]);
         r[i].peer.ip[3] = (uint8_t)(i / WHIP_PENDING_PER_ADDRESS);
@@ -402,7 +402,7 @@ static void WHIP_28_one_address_has_a_limit_and_29_all_together(void **state)
 static void WHIP_29_a_supervisor_that_takes_nothing_gives_503(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     rig->send_result = -ENOSPC;
     offer_init(&r);
     assert_refused(rig, &r, 503);
@@ -415,7 +415,7 @@ static void WHIP_29_a_supervisor_that_takes_nothing_gives_503(void **state)
 static void WHIP_30_delete_gives_200_then_404(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     for (int i = 0; i < 2; i++) {
         request_init(&r, METHOD_DELETE, "/whip/session/" ID);
         r.headers.authorization = slice_of("Bearer secret");
@@ -435,7 +435,7 @@ static void WHIP_30_delete_gives_200_then_404(void **state)
 static void WHIP_36_delete_needs_a_token_get_does_not(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     request_init(&r, METHOD_DELETE, "/whip/session/" ID);
     assert_refused(rig, &r, 401);
     request_init(&r, METHOD_GET, "/whip/session/" ID);
@@ -455,7 +455,7 @@ static void WHIP_36_delete_needs_a_token_get_does_not(void **state)
 static void WHIP_39_a_session_that_ended_says_why(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     request_init(&r, METHOD_GET, "/whip/session/" ID);
     handle(rig, &r);
     struct msg_session_result m = {
@@ -481,7 +481,7 @@ static void WHIP_39_a_session_that_ended_says_why(void **state)
 static void WHIP_38_plain_http_from_elsewhere_takes_no_token(void **state)
 {
     struct rig *rig = *state;
-    struct request r;
+    static struct request r;
     offer_init(&r);
     r.peer.ip[0] = 192;
     assert_refused(rig, &r, 403);
