@@ -209,6 +209,11 @@ static void path_drop(struct door *door, uint16_t *link)
     door->free_path = number;
 }
 
+static bool is_full(const struct door_session *session)
+{
+    return session->path_count + session->stream_count >= STREAM_PATHS_MAX;
+}
+
 int door_add_path(struct door *door, uint64_t session_id, const struct addr *local,
                   const struct addr *remote)
 {
@@ -217,7 +222,7 @@ int door_add_path(struct door *door, uint64_t session_id, const struct addr *loc
         return -ENOENT;
     if (path_find(door, local, remote) != NULL)
         return -EEXIST;
-    if (session->path_count >= STREAM_PATHS_MAX || door->free_path == 0)
+    if (is_full(session) || door->free_path == 0)
         return -ENOSPC;
     uint16_t number = door->free_path;
     struct door_path *path = &door->paths[number - 1];
@@ -241,6 +246,26 @@ void door_remove_path(struct door *door, uint64_t session_id, const struct addr 
     uint16_t *link = path_find(door, local, remote);
     if (link != NULL && door->sessions[door->paths[*link - 1].session].id == session_id)
         path_drop(door, link);
+}
+
+int door_add_stream(struct door *door, uint64_t session_id)
+{
+    struct door_session *session = session_find(door, session_id);
+    if (session == NULL)
+        return -ENOENT;
+    if (is_full(session))
+        return -ENOSPC;
+    session->stream_count++;
+    door->counters.opened++;
+    door->counters.streams++;
+    return 0;
+}
+
+void door_remove_stream(struct door *door, uint64_t session_id)
+{
+    struct door_session *session = session_find(door, session_id);
+    if (session != NULL && session->stream_count > 0)
+        session->stream_count--;
 }
 
 void door_forget(struct door *door, uint64_t session_id)
@@ -298,7 +323,7 @@ static enum door_verdict judge_check(struct door *door, const uint8_t *data, siz
     }
     if (pair == &session->pairs[session->pair_count - 1])
         retire_old_pairs(door, session);
-    if (session->path_count >= STREAM_PATHS_MAX) {
+    if (is_full(session)) {
         door->counters.full++;
         return DOOR_DROP;
     }
@@ -320,6 +345,17 @@ enum door_verdict door_judge(struct door *door, const struct addr *local, const 
     if (link != NULL)
         return judge_known(door, &door->paths[*link - 1], now_us, out_session);
     if (kind != DEMUX_STUN) {
+        door->counters.strange++;
+        return DOOR_DROP;
+    }
+    return judge_check(door, data, len, out_session);
+}
+
+enum door_verdict door_judge_stream(struct door *door, const uint8_t *data, size_t len,
+                                    uint64_t *out_session)
+{
+    door->counters.received++;
+    if (demux_classify(data, len) != DEMUX_STUN) {
         door->counters.strange++;
         return DOOR_DROP;
     }

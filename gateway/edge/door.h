@@ -39,10 +39,11 @@ struct door_counters {
     uint64_t malformed; /* STUN that the strict pre-parser refuses */
     uint64_t unknown;   /* no live session has this ufrag */
     uint64_t forged;    /* wrong password or fingerprint */
-    uint64_t full;      /* authentic, but the session has STREAM_PATHS_MAX flows */
+    uint64_t full;      /* authentic, but the session has STREAM_PATHS_MAX flows and connections */
     uint64_t limited;   /* of a known flow, over the rate */
     uint64_t passed;
     uint64_t opened;
+    uint64_t streams; /* TCP connections among them */
 };
 
 /* Tokens in thousandths, so that a rate per second needs no fractions. */
@@ -61,7 +62,8 @@ struct door_pair {
 struct door_session {
     uint64_t id;
     unsigned pair_count;
-    unsigned path_count;
+    unsigned path_count;   /* of UDP */
+    unsigned stream_count; /* TCP connections */
     struct door_rate rate;
     struct door_pair pairs[DOOR_PAIRS_MAX];
 };
@@ -109,6 +111,14 @@ enum door_verdict door_judge(struct door *door, const struct addr *local, const 
 /* Remembers a flow. 0, -ENOENT no such session, -EEXIST known already, -ENOSPC too many. */
 int door_add_path(struct door *door, uint64_t session, const struct addr *local,
                   const struct addr *remote);
+
+/* Decides about a TCP connection by its first frame (RFC 4571), which must be an authentic check:
+ * DOOR_OPEN or DOOR_DROP. The kernel brings all else to its socket: connections are only counted,
+ * and door_add_stream counts this one. 0, -ENOENT, -ENOSPC. */
+enum door_verdict door_judge_stream(struct door *door, const uint8_t *data, size_t len,
+                                    uint64_t *out_session);
+int door_add_stream(struct door *door, uint64_t session);
+void door_remove_stream(struct door *door, uint64_t session); /* the worker closed it */
 
 /* The worker closed its socket, or none could be opened: the next check opens one again. Ignored
  * unless the flow is this session's. */

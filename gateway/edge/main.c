@@ -1,6 +1,8 @@
 /* The edge role: holds the public media ports and opens a connected socket for each publisher's
  * flow (design.md 2 step 5). Sees no plaintext, sends nothing on the network. */
 #include "gateway/edge/door.h"
+#include "gateway/edge/lobby.h"
+#include "gateway/edge/outside.h"
 #include "gateway/edge/port.h"
 #include "gateway/rtc/ice.h"
 #include "lib/base/clock.h"
@@ -19,7 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define EDGE_FILES_MAX 256u
+#define EDGE_FILES_MAX 512u
 #define EDGE_DATA_MAX (64u << 20)
 
 /* The process's state. */
@@ -27,12 +29,13 @@ struct edge {
     struct role role;
     struct door door;
     struct port port;
+    struct lobby lobby;
+    struct outside outside;
     struct settings_edge settings;
-    int tcp[STREAM_ADDRESSES_MAX]; /* reserved: held, never accepted from */
-    size_t tcp_count;
     struct loop_timer report_timer;
     struct door_counters reported;
     struct port_counters reported_port;
+    struct lobby_counters reported_lobby;
 };
 
 /* ---- counters: at most one line a second, and none to see while all that comes is wanted ---- */
@@ -42,24 +45,28 @@ static void on_report(void *ctx)
     struct edge *edge = ctx;
     const struct door_counters *c = &edge->door.counters, *o = &edge->reported;
     const struct port_counters *p = &edge->port.counters, *q = &edge->reported_port;
+    const struct lobby_counters *l = &edge->lobby.counters, *m = &edge->reported_lobby;
     uint64_t wanted = c->passed - o->passed + c->opened - o->opened;
-    bool quiet =
-        c->received - o->received <= wanted && p->failed == q->failed && p->lost == q->lost;
+    bool quiet = c->received - o->received <= wanted && p->failed == q->failed &&
+                 p->lost == q->lost && l->accepted - m->accepted <= c->streams - o->streams;
     log_event(quiet ? LOG_DEBUG : LOG_INFO, "datagrams",
               "received=%" PRIu64 " odd=%" PRIu64 " strange=%" PRIu64 " malformed=%" PRIu64
               " unknown=%" PRIu64 " forged=%" PRIu64 " full=%" PRIu64 " limited=%" PRIu64
               " passed=%" PRIu64 " opened=%" PRIu64 " strays=%" PRIu64 " lost=%" PRIu64
-              " failed=%" PRIu64,
+              " failed=%" PRIu64 " tcp_accepted=%" PRIu64 " tcp_refused=%" PRIu64
+              " tcp_expired=%" PRIu64 " tcp_evicted=%" PRIu64,
               c->received - o->received, c->odd - o->odd, c->strange - o->strange,
               c->malformed - o->malformed, c->unknown - o->unknown, c->forged - o->forged,
               c->full - o->full, c->limited - o->limited, c->passed - o->passed,
               c->opened - o->opened, p->strays - q->strays, p->lost - q->lost,
-              p->failed - q->failed);
+              p->failed - q->failed, l->accepted - m->accepted, l->refused - m->refused,
+              l->expired - m->expired, l->evicted - m->evicted);
     edge->reported = *c;
     edge->reported_port = *p;
+    edge->reported_lobby = *l;
 }
 
-/* Called by the port after each turn in which datagrams came. */
+/* Called by port and lobby after each turn in which something came. */
 static void on_turn(void *ctx)
 {
     struct edge *edge = ctx;
@@ -68,17 +75,31 @@ static void on_turn(void *ctx)
                              clock_now_us() + CLOCK_SECOND_US, on_report, edge);
 }
 
-/* ---- what the port found ---- */
+/* ---- what the ports found ---- */
+
+static void send_path(struct edge *edge, const struct msg_path *path, const uint8_t *data,
+                      size_t len, int fd)
+{
+    char peer[ADDR_TEXT_MAX];
+    addr_format_private(&path->remote, peer);
+    log_event(LOG_INFO, "path_opened", "session=%" PRIu64 " peer=%s transport=%s", path->session,
+              peer, path->transport == TRANSPORT_TCP ? "tcp" : "udp");
+    (void)role_send(&edge->role, MSG_PATH, path, data, len, &fd);
+}
 
 static void on_opened(void *ctx, uint64_t session, const struct addr *local,
                       const struct addr *remote, const uint8_t *data, size_t len, int fd)
 {
-    struct edge *edge = ctx;
-    char peer[ADDR_TEXT_MAX];
     const struct msg_path path = {.session = session, .local = *local, .remote = *remote};
-    addr_format_private(remote, peer);
-    log_event(LOG_INFO, "path_opened", "session=%" PRIu64 " peer=%s", session, peer);
-    (void)role_send(&edge->role, MSG_PATH, &path, data, len, &fd);
+    send_path(ctx, &path, data, len, fd);
+}
+
+static void on_connection(void *ctx, uint64_t session, const struct addr *local,
+                          const struct addr *remote, int fd)
+{
+    const struct msg_path path = {
+        .session = session, .local = *local, .remote = *remote, .transport = TRANSPORT_TCP};
+    send_path(ctx, &path, NULL, 0, fd);
 }
 
 static void on_bytes(void *ctx, uint64_t session, const struct addr *local,
@@ -87,6 +108,23 @@ static void on_bytes(void *ctx, uint64_t session, const struct addr *local,
     struct edge *edge = ctx;
     const struct msg_path path = {.session = session, .local = *local, .remote = *remote};
     (void)role_send(&edge->role, MSG_PATH_BYTES, &path, data, len, NULL);
+}
+
+static void on_outside(void *ctx, const struct addr *local, const struct addr *seen)
+{
+    struct edge *edge = ctx;
+    char text[ADDR_TEXT_MAX];
+    addr_format_private(local, text);
+    if (seen->family == 0) {
+        log_event(LOG_WARN, "stun_silent",
+                  "from=%s hint=\"stun_server does not answer: set public_address\"", text);
+        return;
+    }
+    if (seen->port != local->port)
+        log_event(LOG_WARN, "nat_changes_port",
+                  "from=%s hint=\"no 1:1 NAT: forward media_port to this machine\"", text);
+    const struct msg_seen_address found = {.local = *local, .seen = *seen};
+    (void)role_send(&edge->role, MSG_SEEN_ADDRESS, &found, NULL, 0, NULL);
 }
 
 /* ---- what the supervisor says ---- */
@@ -119,7 +157,12 @@ static int on_path_gone(void *ctx, const struct chan_message *message)
 {
     struct edge *edge = ctx;
     const struct msg_path *path = message->body;
-    door_remove_path(&edge->door, path->session, &path->local, &path->remote);
+    if (path->transport >= TRANSPORT_COUNT)
+        return -EBADMSG;
+    if (path->transport == TRANSPORT_TCP)
+        door_remove_stream(&edge->door, path->session);
+    else
+        door_remove_path(&edge->door, path->session, &path->local, &path->remote);
     return 0;
 }
 
@@ -149,7 +192,7 @@ static int on_settings(void *ctx, const struct chan_message *message)
 {
     struct edge *edge = ctx;
     const struct settings_edge *settings = message->body;
-    if (settings->udp_count == 0 || settings->udp_count > STREAM_ADDRESSES_MAX ||
+    if (settings->udp_count == 0 || settings->udp_count > SETTINGS_UDP_MAX ||
         settings->tcp_count > STREAM_ADDRESSES_MAX ||
         message->fd_count != settings->udp_count + settings->tcp_count ||
         settings->receive_buffer_bytes > INT32_MAX)
@@ -157,7 +200,10 @@ static int on_settings(void *ctx, const struct chan_message *message)
     edge->settings = *settings;
     const struct port_sink sink = {
         .opened = on_opened, .bytes = on_bytes, .turn = on_turn, .ctx = edge};
+    const struct lobby_sink lobby = {.opened = on_connection, .turn = on_turn, .ctx = edge};
     port_init(&edge->port, &edge->door, &edge->role.loop, &sink, settings->receive_buffer_bytes);
+    lobby_init(&edge->lobby, &edge->door, &edge->role.loop, &lobby);
+    outside_init(&edge->outside, &edge->role.loop, &settings->stun_server, on_outside, edge);
     for (size_t i = 0; i < settings->udp_count; i++) {
         int fd = message->fds[i];
         message->fds[i] = -1;
@@ -166,8 +212,11 @@ static int on_settings(void *ctx, const struct chan_message *message)
             return rc;
     }
     for (size_t i = 0; i < settings->tcp_count; i++) {
-        edge->tcp[edge->tcp_count++] = message->fds[settings->udp_count + i];
+        int fd = message->fds[settings->udp_count + i];
         message->fds[settings->udp_count + i] = -1;
+        int rc = lobby_listen(&edge->lobby, fd, &settings->tcp[i]);
+        if (rc != 0)
+            return rc;
     }
     return 0;
 }
@@ -181,8 +230,21 @@ static void warn_about_buffer(const struct edge *edge)
                   "wanted=%" PRIu32 " got=%d hint=\"raise net.core.rmem_max\"", wanted, got);
 }
 
-/* Beside the calls of every role: UDP sockets of the two families, and messages with descriptors to
- * the supervisor. A filter cannot see the addresses: broken into, edge could still send UDP. */
+/* Once for each address: the TCP list has each of them once. In the sandbox, since what comes back
+ * is the network's. */
+static void ask_outside(struct edge *edge)
+{
+    for (size_t i = 0; edge->settings.stun_server.family != 0 && i < edge->settings.tcp_count;
+         i++) {
+        int rc = outside_ask(&edge->outside, &edge->settings.tcp[i]);
+        if (rc != 0)
+            log_event(LOG_WARN, "stun_unreachable", "error=%d", -rc);
+    }
+}
+
+/* Beside the calls of every role: UDP sockets of the two families, connections accepted from the
+ * listeners it was given, and messages with descriptors to the supervisor. A filter cannot see the
+ * addresses: broken into, edge could still send UDP. */
 #define UDP_TYPE (SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 #define ALLOW(name)                                                                                \
     {                                                                                              \
@@ -199,6 +261,7 @@ static void warn_about_buffer(const struct edge *edge)
 
 static const struct sandbox_rule edge_calls[] = {
     ALLOW(recvmmsg),
+    ALLOW_IF(accept4, 3, SOCK_NONBLOCK | SOCK_CLOEXEC),
     ALLOW_IF(sendmsg, 0, CHAN_CONTROL_FD),
     ALLOW_IF_AND(socket, 0, AF_INET),
     ALLOW_IF_AND(socket, 1, UDP_TYPE),
@@ -236,7 +299,8 @@ static int edge_enter(struct edge *edge)
 static void edge_free(struct edge *edge)
 {
     port_done(&edge->port);
-    fd_close_all(edge->tcp, edge->tcp_count);
+    lobby_done(&edge->lobby);
+    outside_done(&edge->outside);
     secret_wipe(&edge->door, sizeof(edge->door));
     free(edge);
 }
@@ -262,6 +326,7 @@ int main(void)
     warn_about_buffer(edge);
     if (edge_enter(edge) != 0)
         goto out;
+    ask_outside(edge);
     status = role_run(&edge->role);
 out:
     edge_free(edge);

@@ -280,7 +280,7 @@ static int check_bound(int fd, const struct addr *local)
 
 int port_listen(struct port *port, int fd, const struct addr *local)
 {
-    int rc = port->listener_count < STREAM_ADDRESSES_MAX ? check_bound(fd, local) : -ENOSPC;
+    int rc = port->listener_count < PORT_LISTENERS_MAX ? check_bound(fd, local) : -ENOSPC;
     if (rc == 0)
         rc = fd_nonblock(fd);
     if (rc == 0) {

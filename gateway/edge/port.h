@@ -16,9 +16,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define PORT_BATCH 32u       /* datagrams per system call */
-#define PORT_TURN_BATCHES 4u /* then the loop serves others */
-#define PORT_DRAIN_MAX 4096u /* datagrams read out of a new socket */
+#define PORT_LISTENERS_MAX 24u /* addresses and, on old kernels, several ports of each */
+#define PORT_BATCH 32u         /* datagrams per system call */
+#define PORT_TURN_BATCHES 4u   /* then the loop serves others */
+#define PORT_DRAIN_MAX 4096u   /* datagrams read out of a new socket */
 #define PORT_DRAIN_CHUNK (PORT_DRAIN_MAX / PORT_BATCH)
 #define PORT_OWN_MAX 16u     /* of them, the flow's own that are kept until the hand-over */
 #define PORT_WAITING_MAX 16u /* of them, other flows' first checks that wait for their turn */
@@ -71,7 +72,7 @@ struct port {
     struct port_sink sink;
     struct port_counters counters;
     uint32_t receive_buffer_bytes;
-    struct port_listener listeners[STREAM_ADDRESSES_MAX];
+    struct port_listener listeners[PORT_LISTENERS_MAX];
     size_t listener_count;
     struct port_batch batch; /* of listeners */
     struct port_batch drain; /* of the socket being opened */

@@ -81,17 +81,27 @@ static void io_send(void *ctx, size_t path, const uint8_t *data, size_t len)
     paths_send(in->paths, path, data, len);
 }
 
-static void tell_gone(struct ingest *in, const struct addr *local, const struct addr *remote)
+static void close_path(struct ingest *in, size_t path)
 {
-    const struct msg_path gone = {.session = in->bind.session, .local = *local, .remote = *remote};
+    const struct msg_path gone = {.session = in->bind.session,
+                                  .local = *paths_local(in->paths, path),
+                                  .remote = *paths_remote(in->paths, path),
+                                  .transport = paths_transport(in->paths, path)};
+    paths_close(in->paths, path);
     (void)role_send(&in->role, MSG_PATH_GONE, &gone, NULL, 0, NULL);
 }
 
 static void io_close_path(void *ctx, size_t path)
 {
+    close_path(ctx, path);
+}
+
+/* A publisher's TCP connection ended; its session may go on by another path. */
+static void on_path_closed(void *ctx, size_t path)
+{
     struct ingest *in = ctx;
-    tell_gone(in, paths_local(in->paths, path), paths_remote(in->paths, path));
-    paths_close(in->paths, path);
+    session_close_path(in->session, path);
+    close_path(in, path);
 }
 
 static void io_report(void *ctx, const struct msg_ingest_state *state)
@@ -132,8 +142,8 @@ static int open_session(struct ingest *in)
     int rc = session_new(&config, &io, in, &in->session);
     if (rc < 0)
         return rc;
-    return paths_new(&in->role.loop, in->settings.coalesce_us, on_datagram, on_batch, in,
-                     &in->paths);
+    return paths_new(&in->role.loop, in->settings.coalesce_us, on_datagram, on_batch,
+                     on_path_closed, in, &in->paths);
 }
 
 static int on_bind(void *ctx, const struct chan_message *message)
@@ -143,6 +153,9 @@ static int on_bind(void *ctx, const struct chan_message *message)
     memcpy(&in->bind, message->body, sizeof(in->bind));
     if (!text_is_terminated(in->bind.stream, sizeof(in->bind.stream)) ||
         !stream_name_valid(slice_of(in->bind.stream)))
+        return -EBADMSG;
+    if (in->bind.candidate_count == 0 || in->bind.candidate_count > STREAM_ADDRESSES_MAX ||
+        in->bind.tcp_count > STREAM_ADDRESSES_MAX)
         return -EBADMSG;
     int rc = ring_writer_new(message->fds[0], &in->ring, &locked);
     if (rc < 0)
@@ -202,11 +215,12 @@ static int on_path(void *ctx, const struct chan_message *message)
         return -EPROTO;
     if (session_state(in->session) == SESSION_ENDED)
         return 0;
-    int rc = paths_add(in->paths, message->fds[0], &path->local, &path->remote, &at);
-    if (rc < 0) { /* all places taken: edge may have the flow back */
-        tell_gone(in, &path->local, &path->remote);
-        return 0;
-    }
+    if (path->transport >= TRANSPORT_COUNT)
+        return -EBADMSG;
+    int rc = paths_add(in->paths, message->fds[0], (enum transport)path->transport, &path->local,
+                       &path->remote, &at);
+    if (rc < 0) /* all places taken: edge may have the flow back */
+        return role_send(&in->role, MSG_PATH_GONE, path, NULL, 0, NULL);
     message->fds[0] = -1;
     session_open_path(in->session, at, &path->remote, clock_now_us());
     return deliver(in, at, message);
@@ -221,10 +235,10 @@ static int on_path_bytes(void *ctx, const struct chan_message *message)
         return -EPROTO;
     if (session_state(in->session) == SESSION_ENDED)
         return 0;
-    if (paths_find(in->paths, &path->local, &path->remote, &at) < 0) {
-        tell_gone(in, &path->local, &path->remote);
-        return 0;
-    }
+    if (path->transport != TRANSPORT_UDP)
+        return -EBADMSG;
+    if (paths_find(in->paths, TRANSPORT_UDP, &path->local, &path->remote, &at) < 0)
+        return role_send(&in->role, MSG_PATH_GONE, path, NULL, 0, NULL);
     return deliver(in, at, message);
 }
 
@@ -274,8 +288,6 @@ static int on_settings(void *ctx, const struct chan_message *message)
     struct ingest *in = ctx;
     memcpy(&in->settings, message->body, sizeof(in->settings));
     if (message->fd_count != 0 || message->blob_len != 0)
-        return -EBADMSG;
-    if (in->settings.candidate_count == 0 || in->settings.candidate_count > STREAM_ADDRESSES_MAX)
         return -EBADMSG;
     if (in->settings.jitter_deadline_us > JITTER_DEADLINE_MAX_US ||
         in->settings.coalesce_us > COALESCE_MAX_US)

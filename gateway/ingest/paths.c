@@ -1,6 +1,7 @@
 /* The sockets of one session: receiving in batches, sending, and rest between wake-ups. */
 #include "gateway/ingest/paths.h"
 
+#include "gateway/rtc/framing.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
@@ -12,11 +13,21 @@
 
 #define BATCHES_MAX 8 /* per path and turn, then the loop serves others */
 
-/* Invariant: fd is -1 for a free place; resting paths are not in the epoll set. */
+/* What a TCP path needs besides its socket. */
+struct stream {
+    struct framing_in in;
+    struct framing_out out;
+};
+
+/* Invariant: fd is -1 for a free place; resting paths are not in the epoll set. stream exists from
+ * the place's first TCP path on, also after it: callbacks may close the path they are called for.
+ */
 struct path {
     struct paths *owner;
     size_t index;
     int fd;
+    enum transport transport;
+    struct stream *stream;
     struct loop_watch watch;
     struct addr local;
     struct addr remote;
@@ -29,6 +40,7 @@ struct paths {
     bool rest;
     paths_receive_fn receive;
     paths_batch_fn batch;
+    paths_closed_fn closed;
     void *ctx;
     struct loop_timer timer;
     uint64_t window_us; /* since when the next two are counted */
@@ -43,7 +55,7 @@ struct paths {
 };
 
 int paths_new(struct loop *loop, uint32_t coalesce_us, paths_receive_fn receive,
-              paths_batch_fn batch, void *ctx, struct paths **out)
+              paths_batch_fn batch, paths_closed_fn closed, void *ctx, struct paths **out)
 {
     struct paths *p = calloc(1, sizeof(*p));
     if (!p)
@@ -52,6 +64,7 @@ int paths_new(struct loop *loop, uint32_t coalesce_us, paths_receive_fn receive,
     p->coalesce_us = coalesce_us;
     p->receive = receive;
     p->batch = batch;
+    p->closed = closed;
     p->ctx = ctx;
     for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
         p->paths[i] = (struct path){.owner = p, .index = i, .fd = -1, .watch = {.fd = -1}};
@@ -66,8 +79,13 @@ void paths_free(struct paths *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
-        fd_close(&p->paths[i].fd);
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
+        struct path *path = &p->paths[i];
+        fd_close(&path->fd);
+        if (path->stream)
+            secret_wipe(path->stream, sizeof(*path->stream));
+        free(path->stream);
+    }
     secret_wipe(p->datagrams, sizeof(p->datagrams));
     free(p);
 }
@@ -78,6 +96,20 @@ void paths_close(struct paths *p, size_t path)
     loop_remove(p->loop, &at->watch);
     fd_close(&at->fd);
     at->resting = false;
+}
+
+/* ---- the rest of a frame ---- */
+
+/* An error shows when the connection is read. */
+static void flush(struct path *path)
+{
+    const uint8_t *rest;
+    size_t len = framing_rest(&path->stream->out, &rest);
+    if (path->fd < 0 || len == 0)
+        return;
+    ssize_t sent = send(path->fd, rest, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0)
+        framing_sent(&path->stream->out, (size_t)sent);
 }
 
 /* ---- receiving ---- */
@@ -116,11 +148,42 @@ static int receive_batch(struct paths *p, struct path *path, uint64_t now_us)
     return count;
 }
 
+/* The same for a connection. Reading less than half of the room means, most likely, that this was
+ * all; if not, the loop tells again. */
+static bool receive_stream(struct paths *p, struct path *path, uint64_t now_us)
+{
+    struct framing_in *in = &path->stream->in;
+    bool any = false;
+    ssize_t count = FRAMING_IN_MAX;
+    for (int i = 0; i < BATCHES_MAX && path->fd >= 0 && count >= FRAMING_IN_MAX / 2; i++) {
+        uint8_t *data;
+        size_t len;
+        uint8_t *room = framing_room(in, &len);
+        count = recv(path->fd, room, len, MSG_DONTWAIT);
+        if (count < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        any = true;
+        if (count <= 0) {
+            p->closed(p->ctx, path->index);
+            break;
+        }
+        framing_filled(in, (size_t)count);
+        while (path->fd >= 0 && framing_next(in, &data, &len))
+            p->receive(p->ctx, path->index, data, len, now_us);
+        p->strays += in->oversized;
+        in->oversized = 0;
+    }
+    flush(path);
+    return any;
+}
+
 /* Reads all that is there, within bounds; true when there was something. An ICMP error
  * (ECONNREFUSED) is consumed by the call that reports it and means nothing. */
 static bool receive_all(struct paths *p, struct path *path, uint64_t now_us)
 {
     bool any = false;
+    if (path->transport == TRANSPORT_TCP)
+        return receive_stream(p, path, now_us);
     for (int i = 0; i < BATCHES_MAX && path->fd >= 0; i++) {
         int count = receive_batch(p, path, now_us);
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -225,12 +288,13 @@ void paths_rest(struct paths *p, bool on)
 
 /* ---- places ---- */
 
-int paths_find(const struct paths *p, const struct addr *local, const struct addr *remote,
-               size_t *out_path)
+int paths_find(const struct paths *p, enum transport transport, const struct addr *local,
+               const struct addr *remote, size_t *out_path)
 {
     for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
         const struct path *path = &p->paths[i];
-        if (path->fd < 0 || !addr_equal(&path->remote, remote) || !addr_equal(&path->local, local))
+        if (path->fd < 0 || path->transport != transport || !addr_equal(&path->remote, remote) ||
+            !addr_equal(&path->local, local))
             continue;
         *out_path = i;
         return 0;
@@ -238,25 +302,44 @@ int paths_find(const struct paths *p, const struct addr *local, const struct add
     return -ENOENT;
 }
 
-int paths_add(struct paths *p, int fd, const struct addr *local, const struct addr *remote,
-              size_t *out_path)
+static int make_stream(struct path *path)
+{
+    if (!path->stream)
+        path->stream = calloc(1, sizeof(*path->stream));
+    if (!path->stream)
+        return -ENOMEM;
+    framing_in_reset(&path->stream->in);
+    framing_out_reset(&path->stream->out);
+    return 0;
+}
+
+int paths_add(struct paths *p, int fd, enum transport transport, const struct addr *local,
+              const struct addr *remote, size_t *out_path)
 {
     size_t at = 0;
-    if (paths_find(p, local, remote, &at) < 0)
+    if (paths_find(p, transport, local, remote, &at) < 0)
         while (at < STREAM_PATHS_MAX && p->paths[at].fd >= 0)
             at++;
     if (at == STREAM_PATHS_MAX)
         return -ENOSPC;
     paths_close(p, at);
     struct path *path = &p->paths[at];
-    int rc = loop_add(p->loop, &path->watch, fd, EPOLLIN, on_readable, path);
+    int rc = transport == TRANSPORT_TCP ? make_stream(path) : 0;
+    if (rc == 0)
+        rc = loop_add(p->loop, &path->watch, fd, EPOLLIN, on_readable, path);
     if (rc < 0)
         return rc;
     path->fd = fd;
+    path->transport = transport;
     path->local = *local;
     path->remote = *remote;
     *out_path = at;
     return 0;
+}
+
+enum transport paths_transport(const struct paths *p, size_t path)
+{
+    return p->paths[path].transport;
 }
 
 const struct addr *paths_local(const struct paths *p, size_t path)
@@ -273,6 +356,12 @@ void paths_send(struct paths *p, size_t path, const uint8_t *data, size_t len)
 {
     if (path >= STREAM_PATHS_MAX || p->paths[path].fd < 0)
         return;
+    if (p->paths[path].transport == TRANSPORT_TCP) {
+        flush(&p->paths[path]);
+        if (framing_put(&p->paths[path].stream->out, data, len) == 0)
+            flush(&p->paths[path]);
+        return;
+    }
     /* the socket is connected; the sandbox allows no address here (findings/ingest.md 1) */
     ssize_t sent = send(p->paths[path].fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)sent;

@@ -217,8 +217,10 @@ static int make_answer(struct session *s, struct slice offer, const char **out_r
     secret_random_text(s->pwd, STREAM_PWD_LEN);
     struct answer_local local = {.ufrag = s->ufrag,
                                  .pwd = s->pwd,
-                                 .addresses = s->settings.candidates,
-                                 .address_count = s->settings.candidate_count,
+                                 .addresses = s->bind.candidates,
+                                 .address_count = s->bind.candidate_count,
+                                 .tcp_addresses = s->bind.tcp,
+                                 .tcp_count = s->bind.tcp_count,
                                  .start_bitrate_kbps = s->settings.start_bitrate_kbps};
     cert_fingerprint(s->cert, &local.fingerprint);
     secret_random(&local.session_id, sizeof(local.session_id));
@@ -297,9 +299,20 @@ void session_open_path(struct session *s, size_t path, const struct addr *remote
 {
     if (path >= STREAM_PATHS_MAX)
         return;
-    if (s->selected == path)
-        s->selected = NO_PATH;
+    session_close_path(s, path);
     s->paths[path] = (struct session_path){.open = true, .remote = *remote, .alive_us = now_us};
+}
+
+/* What was nominated is gone with it: the next authentic check on any path selects that one. */
+void session_close_path(struct session *s, size_t path)
+{
+    if (path >= STREAM_PATHS_MAX)
+        return;
+    s->paths[path].open = false;
+    if (s->selected != path)
+        return;
+    s->selected = NO_PATH;
+    s->nominated = false;
 }
 
 static void note_alive(struct session *s, size_t path, uint64_t now_us)

@@ -74,6 +74,8 @@ void session_offer(struct session *s, struct slice offer, uint64_t now_us, struc
 /* A socket of the tuple exists at this place; nothing about it is trusted before its first
  * authentic check. */
 void session_open_path(struct session *s, size_t path, const struct addr *remote, uint64_t now_us);
+/* The path's socket is gone. */
+void session_close_path(struct session *s, size_t path);
 /* Takes one datagram of a path; data is overwritten by decryption. */
 void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us);
 /* To be called after a batch of datagrams and when session_due_us has come. */

@@ -119,9 +119,11 @@ static int on_path(void *ctx, const struct chan_message *m)
     struct process *edge = ctx;
     const struct msg_path *path = m->body;
     struct publication *p = publication_by_session(edge->sup, path->session);
+    if (path->transport >= TRANSPORT_COUNT)
+        return -EBADMSG;
     if (!p || p->state != PUBLICATION_LIVE)
         return 0; /* it ended while this was on its way; the descriptor is closed by chan */
-    if (edge->sup->root)
+    if (edge->sup->root && path->transport == TRANSPORT_UDP)
         (void)listen_set_receive_buffer(m->fds[0], (int)edge->sup->conf.receive_buffer_bytes);
     (void)process_send(p->ingest, MSG_PATH, path, m->blob, m->blob_len, m->fds);
     return 0;
@@ -132,8 +134,29 @@ static int on_path_bytes(void *ctx, const struct chan_message *m)
     struct process *edge = ctx;
     const struct msg_path *path = m->body;
     struct publication *p = publication_by_session(edge->sup, path->session);
+    if (path->transport != TRANSPORT_UDP)
+        return -EBADMSG;
     if (p && p->state == PUBLICATION_LIVE)
         (void)process_send(p->ingest, MSG_PATH_BYTES, path, m->blob, m->blob_len, NULL);
+    return 0;
+}
+
+/* What a STUN server told edge; for the answers from now on. */
+static int on_seen_address(void *ctx, const struct chan_message *m)
+{
+    struct process *edge = ctx;
+    struct listeners *l = &edge->sup->listeners;
+    const struct msg_seen_address *found = m->body;
+    char text[ADDR_TEXT_MAX];
+    if (found->seen.family != 4 && found->seen.family != 6)
+        return -EBADMSG;
+    for (size_t i = 0; i < l->media_count; i++) {
+        if (addr_same_host(&l->media[i], &found->local) && found->seen.family == l->media[i].family)
+            l->seen[i] = found->seen;
+    }
+    addr_format_private(&found->seen, text);
+    log_event(LOG_INFO, "seen_address", "as=%s nat=%d", text,
+              !addr_same_host(&found->local, &found->seen));
     return 0;
 }
 
@@ -193,6 +216,8 @@ static int on_path_gone(void *ctx, const struct chan_message *m)
 {
     struct process *ingest = ctx;
     const struct msg_path *path = m->body;
+    if (path->transport >= TRANSPORT_COUNT)
+        return -EBADMSG;
     if (publication_of(ingest, path->session))
         (void)process_send(process_find(ingest->sup, PROCESS_EDGE), MSG_PATH_GONE, path, NULL, 0,
                            NULL);
@@ -250,6 +275,7 @@ static const struct row edge_rows[] = {
     COMMON_ROWS,
     {MSG_PATH, WARM, on_path},
     {MSG_PATH_BYTES, WARM, on_path_bytes},
+    {MSG_SEEN_ADDRESS, WARM, on_seen_address},
 };
 static const struct row auth_rows[] = {
     COMMON_ROWS,

@@ -27,6 +27,7 @@ struct number_key {
 
 static const struct number_key numbers[] = {
     NUMBER(NULL, uid_base, 64000, 1000, 65000),
+    NUMBER(NULL, media_port_count, 1, 1, 8),
     NUMBER("web", web_processes, 1, 1, 4),
     NUMBER("web", connections, 4096, 16, 65536),
     NUMBER("web", per_address_connections, 64, 1, 65536),
@@ -109,6 +110,37 @@ static int check_address(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
+/* An address literal with a port: "192.0.2.1:3478", "[2001:db8::1]:3478". */
+static int parse_server(struct slice text, struct addr *out)
+{
+    struct addr server;
+    uint32_t port = 0;
+    bool ip6 = slice_starts(text, "[");
+    struct slice rest = slice_skip(text, ip6 ? 1 : 0);
+    struct slice host = slice_cut(&rest, ip6 ? ']' : ':');
+    if (ip6 && !slice_starts(rest, ":"))
+        return -EBADMSG;
+    int rc = addr_parse(host, &server);
+    if (rc == 0)
+        rc = text_parse_u32(slice_skip(rest, ip6 ? 1 : 0), 65535, &port);
+    if (rc || port == 0)
+        return -EBADMSG;
+    server.port = (uint16_t)port;
+    *out = server;
+    return 0;
+}
+
+static int check_server(cfg_t *cfg, cfg_opt_t *opt)
+{
+    struct addr parsed;
+    const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    if (!value || value[0] == '\0' || parse_server(slice_of(value), &parsed) == 0)
+        return 0;
+    cfg_error(cfg, "%s = \"%s\" is no address literal with port (such as 192.0.2.1:3478)",
+              cfg_opt_name(opt), value);
+    return -1;
+}
+
 static int check_log_level(cfg_t *cfg, cfg_opt_t *opt)
 {
     const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
@@ -174,6 +206,23 @@ static int take_addresses(cfg_t *cfg, struct conf *conf)
     return 0;
 }
 
+/* The values were checked when they were read. */
+static int take_public(cfg_t *cfg, struct conf *conf)
+{
+    unsigned count = cfg_size(cfg, "public_address");
+    const char *server = cfg_getstr(cfg, "stun_server");
+    if (count > STREAM_ADDRESSES_MAX) {
+        cfg_error(cfg, "public_address: at most %d addresses", STREAM_ADDRESSES_MAX);
+        return -1;
+    }
+    for (unsigned i = 0; i < count; i++)
+        (void)addr_parse(slice_of(cfg_getnstr(cfg, "public_address", i)), &conf->public_address[i]);
+    conf->public_address_count = count;
+    if (server && server[0] != '\0')
+        (void)parse_server(slice_of(server), &conf->stun_server);
+    return 0;
+}
+
 static int take_all(cfg_t *cfg, struct conf *conf)
 {
     if (take_text(cfg, "listen", conf->listen, sizeof(conf->listen)) ||
@@ -182,7 +231,7 @@ static int take_all(cfg_t *cfg, struct conf *conf)
         take_text(cfg, "tls_key", conf->tls_key, sizeof(conf->tls_key)) ||
         take_list(cfg, "page_host", conf->page_host, sizeof(conf->page_host)) ||
         take_list(cfg, "cors_origins", conf->cors_origins, sizeof(conf->cors_origins)) ||
-        take_addresses(cfg, conf))
+        take_addresses(cfg, conf) || take_public(cfg, conf))
         return -1;
     conf->port = (uint16_t)cfg_getint(cfg, "port");
     conf->media_port = (uint16_t)cfg_getint(cfg, "media_port");
@@ -238,6 +287,8 @@ static void set_checks(cfg_t *cfg)
     cfg_set_validate_func(cfg, "media_port", check_port);
     cfg_set_validate_func(cfg, "listen", check_address);
     cfg_set_validate_func(cfg, "media_address", check_address);
+    cfg_set_validate_func(cfg, "public_address", check_address);
+    cfg_set_validate_func(cfg, "stun_server", check_server);
     cfg_set_validate_func(cfg, "log_level", check_log_level);
     cfg_set_validate_func(cfg, "sandbox", check_sandbox);
 }
@@ -252,6 +303,7 @@ int conf_load(struct conf *conf, const char *path)
     section_keys(limits, "limits");
     /* libconfuse wants the defaults of lists writable. */
     char no_hosts[] = "{}", no_addresses[] = "{}", any_origin[] = "{\"*\"}";
+    char no_public[] = "{}";
     cfg_opt_t top[] = {
         CFG_STR("listen", conf->listen, CFGF_NONE),
         CFG_INT("port", conf->port, CFGF_NONE),
@@ -262,6 +314,9 @@ int conf_load(struct conf *conf, const char *path)
         CFG_STR_LIST("cors_origins", any_origin, CFGF_NONE),
         CFG_INT("media_port", conf->media_port, CFGF_NONE),
         CFG_STR_LIST("media_address", no_addresses, CFGF_NONE),
+        CFG_INT("media_port_count", conf->media_port_count, CFGF_NONE),
+        CFG_STR_LIST("public_address", no_public, CFGF_NONE),
+        CFG_STR("stun_server", NULL, CFGF_NONE),
         CFG_INT("uid_base", conf->uid_base, CFGF_NONE),
         CFG_STR("sandbox", "best-effort", CFGF_NONE),
         CFG_STR("log_level", "info", CFGF_NONE),

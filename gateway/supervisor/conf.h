@@ -4,6 +4,7 @@
 #ifndef SLUICE_SUPERVISOR_CONF_H
 #define SLUICE_SUPERVISOR_CONF_H
 
+#include "lib/base/addr.h"
 #include "lib/proto/stream.h"
 
 #include <stdbool.h>
@@ -25,6 +26,10 @@ struct conf {
     uint16_t media_port;        /* 0: the same number as port */
     size_t media_address_count; /* 0: every local address */
     char media_address[STREAM_ADDRESSES_MAX][64];
+    uint32_t media_port_count; /* UDP ports on each of them */
+    size_t public_address_count;
+    struct addr public_address[STREAM_ADDRESSES_MAX]; /* what a 1:1 NAT shows, without port */
+    struct addr stun_server;                          /* family 0: none */
     uint32_t uid_base;
     bool sandbox_required;
     uint32_t log_level;

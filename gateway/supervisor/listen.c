@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -117,19 +118,60 @@ static int find_addresses(struct listeners *l, const struct conf *conf)
     return l->media_count ? 0 : -EADDRNOTAVAIL;
 }
 
-static int open_media(struct listeners *l, size_t i, const struct conf *conf, uid_t edge_uid)
+static int open_udp(struct listeners *l, const struct addr *at, const struct conf *conf,
+                    uid_t edge_uid)
 {
-    l->udp[i] = open_socket(&l->media[i], SOCK_DGRAM, SO_REUSEPORT, 0);
-    if (l->udp[i] < 0)
-        return complain("UDP", &l->media[i], l->udp[i]);
-    if (edge_uid && fchown(l->udp[i], edge_uid, edge_uid) < 0)
-        return complain("UDP", &l->media[i], -errno);
+    size_t i = l->udp_count;
+    int fd = open_socket(at, SOCK_DGRAM, SO_REUSEPORT, 0);
+    if (fd < 0)
+        return complain("UDP", at, fd);
+    l->udp_at[i] = *at;
+    l->udp[i] = fd;
+    l->udp_count++;
+    if (edge_uid && fchown(fd, edge_uid, edge_uid) < 0)
+        return complain("UDP", at, -errno);
+    int granted = listen_set_receive_buffer(fd, (int)conf->receive_buffer_bytes);
+    if (i == 0 || granted < l->receive_buffer)
+        l->receive_buffer = granted;
+    return 0;
+}
+
+/* Publishers' TCP paths inherit what is set here: small frames must not wait for each other. */
+static int open_tcp(struct listeners *l, size_t i)
+{
+    int on = 1;
     l->tcp[i] = open_socket(&l->media[i], SOCK_STREAM, SO_REUSEADDR, MEDIA_TCP_BACKLOG);
     if (l->tcp[i] < 0)
         return complain("TCP", &l->media[i], l->tcp[i]);
-    int granted = listen_set_receive_buffer(l->udp[i], (int)conf->receive_buffer_bytes);
-    if (i == 0 || granted < l->receive_buffer)
-        l->receive_buffer = granted;
+    return setsockopt(l->tcp[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+static int open_media(struct listeners *l, size_t i, const struct conf *conf, uid_t edge_uid)
+{
+    int rc = 0;
+    for (uint32_t n = 0; n < conf->media_port_count && rc == 0; n++) {
+        struct addr at = l->media[i];
+        at.port = (uint16_t)(at.port + n);
+        rc = open_udp(l, &at, conf, edge_uid);
+    }
+    return rc ? rc : open_tcp(l, i);
+}
+
+/* Before anything is opened: does the range fit? */
+static int check_ports(const struct listeners *l, const struct conf *conf)
+{
+    if (l->media[0].port + conf->media_port_count > 65536) {
+        fprintf(stderr, "sluiced: media_port_count = %u: there are no such ports above %u\n",
+                conf->media_port_count, l->media[0].port);
+        return -EINVAL;
+    }
+    if (l->media_count * conf->media_port_count > SETTINGS_UDP_MAX) {
+        fprintf(stderr,
+                "sluiced: media_port_count = %u on %zu addresses are more than %d sockets: name "
+                "fewer addresses with media_address\n",
+                conf->media_port_count, l->media_count, SETTINGS_UDP_MAX);
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -138,7 +180,9 @@ void listeners_init(struct listeners *l)
     memset(l, 0, sizeof(*l));
     l->http_fd = -1;
     for (size_t i = 0; i < STREAM_ADDRESSES_MAX; i++)
-        l->udp[i] = l->tcp[i] = -1;
+        l->tcp[i] = -1;
+    for (size_t i = 0; i < SETTINGS_UDP_MAX; i++)
+        l->udp[i] = -1;
 }
 
 int listeners_open(struct listeners *l, const struct conf *conf, uid_t edge_uid)
@@ -156,6 +200,7 @@ int listeners_open(struct listeners *l, const struct conf *conf, uid_t edge_uid)
         fprintf(stderr, "sluiced: no local address for media: set media_address\n");
         return rc;
     }
+    rc = check_ports(l, conf);
     for (size_t i = 0; i < l->media_count && rc == 0; i++)
         rc = open_media(l, i, conf, edge_uid);
     if (rc == 0 && l->receive_buffer < (int)conf->receive_buffer_bytes)
@@ -170,6 +215,6 @@ int listeners_open(struct listeners *l, const struct conf *conf, uid_t edge_uid)
 void listeners_close(struct listeners *l)
 {
     fd_close(&l->http_fd);
-    fd_close_all(l->udp, STREAM_ADDRESSES_MAX);
+    fd_close_all(l->udp, SETTINGS_UDP_MAX);
     fd_close_all(l->tcp, STREAM_ADDRESSES_MAX);
 }

@@ -5,18 +5,23 @@
 
 #include "gateway/supervisor/conf.h"
 #include "lib/base/addr.h"
+#include "lib/proto/settings.h"
 
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Invariant: the first media_count entries of media, udp and tcp belong together. */
+/* Invariant: the first media_count entries of media, seen and tcp belong together, and so do the
+ * first udp_count of udp_at and udp: every address with media_port_count ports in a row. */
 struct listeners {
     struct addr http;
     int http_fd;
     size_t media_count;
-    struct addr media[STREAM_ADDRESSES_MAX];
-    int udp[STREAM_ADDRESSES_MAX];
+    struct addr media[STREAM_ADDRESSES_MAX]; /* with the first port */
+    struct addr seen[STREAM_ADDRESSES_MAX];  /* by a STUN server; family 0: not known */
     int tcp[STREAM_ADDRESSES_MAX];
+    size_t udp_count;
+    struct addr udp_at[SETTINGS_UDP_MAX];
+    int udp[SETTINGS_UDP_MAX];
     int receive_buffer; /* bytes that the kernel granted */
 };
 

@@ -1,5 +1,6 @@
 #include "gateway/supervisor/publication.h"
 
+#include "gateway/supervisor/candidates.h"
 #include "gateway/supervisor/supervisor.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
@@ -320,6 +321,7 @@ static void start_ingest(struct publication *p)
         .max_width = least(p->grant.max_width, sup->conf.max_width),
         .max_height = least(p->grant.max_height, sup->conf.max_height)};
     size_t ring_bytes = 0;
+    candidates_fill(&sup->listeners, &sup->conf, p->session, &bind);
     p->ingest = process_take(sup, PROCESS_INGEST, p);
     if (!p->ingest)
         return;

@@ -31,14 +31,17 @@ static int send_edge(struct process *p)
 {
     const struct listeners *l = &p->sup->listeners;
     struct settings_edge s = {.common = common_of(p),
-                              .udp_count = (uint32_t)l->media_count,
+                              .udp_count = (uint32_t)l->udp_count,
                               .tcp_count = (uint32_t)l->media_count,
-                              .receive_buffer_bytes = p->sup->conf.receive_buffer_bytes};
-    int fds[2 * STREAM_ADDRESSES_MAX];
-    memcpy(s.udp, l->media, sizeof(s.udp));
-    memcpy(fds, l->udp, l->media_count * sizeof(int));
-    memcpy(fds + l->media_count, l->tcp, l->media_count * sizeof(int));
-    return chan_send(p->chan, MSG_SETTINGS, &s, sizeof(s), NULL, 0, fds, 2 * l->media_count);
+                              .receive_buffer_bytes = p->sup->conf.receive_buffer_bytes,
+                              .stun_server = p->sup->conf.stun_server};
+    int fds[SETTINGS_UDP_MAX + STREAM_ADDRESSES_MAX];
+    memcpy(s.udp, l->udp_at, sizeof(s.udp));
+    memcpy(s.tcp, l->media, sizeof(s.tcp));
+    memcpy(fds, l->udp, l->udp_count * sizeof(int));
+    memcpy(fds + l->udp_count, l->tcp, l->media_count * sizeof(int));
+    return chan_send(p->chan, MSG_SETTINGS, &s, sizeof(s), NULL, 0, fds,
+                     l->udp_count + l->media_count);
 }
 
 static int send_auth(struct process *p)
@@ -68,13 +71,10 @@ static int send_web(struct process *p)
 static int send_ingest(struct process *p)
 {
     const struct conf *conf = &p->sup->conf;
-    const struct listeners *l = &p->sup->listeners;
     struct settings_ingest s = {.common = common_of(p),
-                                .candidate_count = (uint32_t)l->media_count,
                                 .start_bitrate_kbps = conf->start_bitrate_kbps,
                                 .jitter_deadline_us = conf->jitter_deadline_ms * 1000,
                                 .coalesce_us = conf->coalesce_ms * 1000};
-    memcpy(s.candidates, l->media, sizeof(s.candidates));
     return chan_send(p->chan, MSG_SETTINGS, &s, sizeof(s), NULL, 0, NULL, 0);
 }
 

@@ -49,11 +49,15 @@ static const struct msg_shape shapes[MSG_TYPE_COUNT] = {
     ROW(CONSUMER, BODY(msg_number), 0, 1),
     ROW(SEGMENT_OPENED, BODY(msg_segment_opened), 0, 0),
     ROW(PLAYABLE, BODY(msg_number), 0, 0),
+
+    ROW(SEEN_ADDRESS, BODY(msg_seen_address), 0, 0),
 };
 _Static_assert(STREAM_OFFER_MAX <= CHAN_BLOB_MAX, "an offer travels in one message");
 _Static_assert(sizeof(struct settings_web) <= CHAN_BODY_MAX, "body limit");
 _Static_assert(sizeof(struct settings_edge) <= CHAN_BODY_MAX, "body limit");
 _Static_assert(sizeof(struct settings_ingest) <= CHAN_BODY_MAX, "body limit");
+_Static_assert(SETTINGS_UDP_MAX + STREAM_ADDRESSES_MAX <= CHAN_FDS_MAX, "descriptor limit");
+_Static_assert(sizeof(struct msg_ingest_bind) <= CHAN_BODY_MAX, "body limit");
 _Static_assert(sizeof(struct msg_ctl_row) <= CHAN_BODY_MAX, "body limit");
 _Static_assert(sizeof(struct msg_answer) <= CHAN_BODY_MAX, "body limit");
 

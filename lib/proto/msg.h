@@ -42,8 +42,8 @@ enum msg_type {
 
     MSG_EXPECT,     /* S>edge: struct msg_expect */
     MSG_FORGET,     /* S>edge: struct msg_number: the session */
-    MSG_PATH,       /* edge>S>ingest: struct msg_path; blob: first datagram; 1 descriptor */
-    MSG_PATH_BYTES, /* edge>S>ingest: struct msg_path; blob: a datagram of a known tuple */
+    MSG_PATH,       /* edge>S>ingest: struct msg_path; UDP: blob: first datagram; 1 descriptor */
+    MSG_PATH_BYTES, /* edge>S>ingest: struct msg_path; blob: a datagram of a known UDP tuple */
     MSG_PATH_GONE,  /* ingest>S>edge: struct msg_path: socket closed, the tuple is free again */
 
     MSG_INGEST_BIND,  /* S>ingest: struct msg_ingest_bind; descriptors: ring, transcode's eventfd */
@@ -59,6 +59,8 @@ enum msg_type {
     MSG_CONSUMER,       /* S>transcode: struct msg_number: consumer id; 1 descriptor: pair end */
     MSG_SEGMENT_OPENED, /* transcode>S: struct msg_segment_opened */
     MSG_PLAYABLE,       /* transcode>S: struct msg_number: the session: first part is out */
+
+    MSG_SEEN_ADDRESS, /* edge>S: struct msg_seen_address */
     MSG_TYPE_COUNT,
 };
 
@@ -199,10 +201,19 @@ struct msg_expect {
     char pwd[STREAM_PWD_LEN + 8];
 };
 
+/* A TCP path's first frame is still unread in its socket. */
 struct msg_path {
     uint64_t session;
     struct addr local;
     struct addr remote;
+    uint32_t transport; /* enum transport */
+    uint32_t pad;
+};
+
+/* A STUN server saw our socket at `local` as `seen`: there is a NAT if they differ. */
+struct msg_seen_address {
+    struct addr local;
+    struct addr seen;
 };
 
 struct msg_ingest_bind {
@@ -211,6 +222,10 @@ struct msg_ingest_bind {
     uint32_t ring_bytes;
     uint16_t max_width;
     uint16_t max_height;
+    uint32_t candidate_count; /* at least 1 */
+    uint32_t tcp_count;
+    struct addr candidates[STREAM_ADDRESSES_MAX]; /* UDP, in the answer, best first */
+    struct addr tcp[STREAM_ADDRESSES_MAX];        /* ICE-TCP passive (RFC 6544) */
     char stream[STREAM_NAME_MAX + 8];
 };
 

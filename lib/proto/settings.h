@@ -15,24 +15,27 @@ struct settings_common {
     uint32_t test_hooks; /* 1: MSG_TEST is obeyed (tests only, never set by a configuration file) */
 };
 
-/* edge: descriptors: udp_count UDP sockets bound to udp[i], then tcp_count listeners (reserved). */
+/* Sockets that edge listens on: media_port_count ports on each address. */
+#define SETTINGS_UDP_MAX 24
+
+/* edge: descriptors: udp_count UDP sockets bound to udp[i], then tcp_count listeners on tcp[i]. */
 struct settings_edge {
     struct settings_common common;
     uint32_t udp_count;
     uint32_t tcp_count;
     uint32_t receive_buffer_bytes;
-    struct addr udp[STREAM_ADDRESSES_MAX];
-    uint32_t pad;
+    struct addr udp[SETTINGS_UDP_MAX];
+    struct addr tcp[STREAM_ADDRESSES_MAX];
+    struct addr stun_server; /* asked once for the address that the world sees; family 0: none */
 };
 
 /* ingest: a warm worker knows this before it knows its stream. */
 struct settings_ingest {
     struct settings_common common;
-    uint32_t candidate_count;
     uint32_t start_bitrate_kbps; /* x-google-start-bitrate in the answer */
     uint32_t jitter_deadline_us; /* how long a hole is waited for (RTP-10) */
     uint32_t coalesce_us;        /* pause after a wake-up before receiving again; 0 = none */
-    struct addr candidates[STREAM_ADDRESSES_MAX]; /* in the answer, best first */
+    uint32_t pad;
 };
 
 struct settings_transcode {

@@ -61,7 +61,6 @@ static inline void rig_start(struct rig *rig, bool test_hooks)
 {
     struct settings_ingest settings = {
         .common = {.log_level = LOG_DEBUG, .namespaces = 1, .test_hooks = test_hooks},
-        .candidate_count = 1,
         .start_bitrate_kbps = 2500,
         .jitter_deadline_us = 300000,
         .coalesce_us = 5000};
@@ -69,7 +68,6 @@ static inline void rig_start(struct rig *rig, bool test_hooks)
     rig->ring_fd = -1;
     rig->event_fd = -1;
     settings.common.uid = geteuid() == 0 ? TEST_UID : 0;
-    settings.candidates[0] = (struct addr){.family = 4, .port = 9999, .ip = {127, 0, 0, 1}};
     assert_int_equal(peer_start(&rig->peer, ROLE, &settings, sizeof(settings), NULL, 0, NULL, 0),
                      0);
 }
@@ -83,7 +81,8 @@ static inline void rig_ready(struct rig *rig, bool test_hooks)
 static inline void rig_bind(struct rig *rig)
 {
     struct msg_ingest_bind bind = {
-        .session = SESSION, .max_bitrate_bps = 6000000, .stream = "demo"};
+        .session = SESSION, .max_bitrate_bps = 6000000, .candidate_count = 1, .stream = "demo"};
+    bind.candidates[0] = (struct addr){.family = 4, .port = 9999, .ip = {127, 0, 0, 1}};
     assert_int_equal(ring_create(ring_size_for(0), &rig->ring_fd), 0);
     rig->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert_true(rig->event_fd >= 0);

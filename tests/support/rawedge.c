@@ -102,7 +102,8 @@ void rawedge_start(struct rawedge *rig, const struct settings_common *common)
                                            .udp_count = 1,
                                            .tcp_count = 1,
                                            .receive_buffer_bytes = RAWEDGE_BUFFER,
-                                           .udp = {rig->local}};
+                                           .udp = {rig->local},
+                                           .tcp = {rawedge_address(rig->tcp)}};
     const int fds[2] = {rig->listener, rig->tcp};
     assert_int_equal(
         peer_start(&rig->peer, RAWEDGE_ROLE, &settings, sizeof(settings), NULL, 0, fds, 2), 0);

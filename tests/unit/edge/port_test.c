@@ -312,7 +312,7 @@ static void PORT_refuses_what_does_not_fit(void **state)
     struct addr other = rig->local;
     other.port ^= 1;
     assert_int_equal(port_listen(&rig->port, bind_loopback(AF_INET, true), &other), -EINVAL);
-    while (rig->port.listener_count < STREAM_ADDRESSES_MAX) {
+    while (rig->port.listener_count < PORT_LISTENERS_MAX) {
         int extra = bind_loopback(AF_INET, true);
         const struct addr at = address_of(extra);
         assert_int_equal(port_listen(&rig->port, extra, &at), 0);

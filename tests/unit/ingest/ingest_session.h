@@ -87,10 +87,10 @@ static inline int setup(void **state)
     assert_int_equal(test_ring_open(&f->ring), 0);
     assert_int_equal(cert_new(&f->cert), 0);
     assert_int_equal(client_open(&f->client), 0);
-    f->settings = (struct settings_ingest){.candidate_count = 1, .jitter_deadline_us = 300000};
-    f->settings.candidates[0] = (struct addr){.family = 4, .port = 9, .ip = {127, 0, 0, 1}};
-    f->bind =
-        (struct msg_ingest_bind){.session = SESSION, .max_bitrate_bps = 5000000, .stream = "demo"};
+    f->settings = (struct settings_ingest){.jitter_deadline_us = 300000};
+    f->bind = (struct msg_ingest_bind){
+        .session = SESSION, .max_bitrate_bps = 5000000, .candidate_count = 1, .stream = "demo"};
+    f->bind.candidates[0] = (struct addr){.family = 4, .port = 9, .ip = {127, 0, 0, 1}};
     f->now_us = 100 * SECOND;
     f->sequence = 65000;
     const struct session_config config = {

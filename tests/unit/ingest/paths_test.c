@@ -28,6 +28,7 @@ struct fixture {
     uint8_t data[STREAM_DATAGRAM_MAX];
     size_t batches;
     bool close_on_receive;
+    size_t closed;
 };
 
 static void on_receive(void *ctx, size_t path, uint8_t *data, size_t len, uint64_t now_us)
@@ -49,12 +50,20 @@ static void on_batch(void *ctx, uint64_t now_us)
     f->batches++;
 }
 
+static void on_closed(void *ctx, size_t path)
+{
+    struct fixture *f = ctx;
+    f->closed++;
+    paths_close(f->paths, path);
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
     assert_int_equal(loop_init(&f->loop), 0);
-    assert_int_equal(paths_new(&f->loop, COALESCE_US, on_receive, on_batch, f, &f->paths), 0);
+    assert_int_equal(
+        paths_new(&f->loop, COALESCE_US, on_receive, on_batch, on_closed, f, &f->paths), 0);
     *state = f;
     return 0;
 }
@@ -109,7 +118,8 @@ static struct pair make_pair(void)
 static size_t add(struct fixture *f, struct pair *p)
 {
     size_t path = 99;
-    assert_int_equal(paths_add(f->paths, p->server, &p->local, &p->remote, &path), 0);
+    assert_int_equal(paths_add(f->paths, p->server, TRANSPORT_UDP, &p->local, &p->remote, &path),
+                     0);
     return path;
 }
 
@@ -270,19 +280,24 @@ static void places_are_limited_and_found_again(void **state)
     for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
         assert_int_equal(add(f, &pairs[i]), i);
     struct pair *extra = &pairs[STREAM_PATHS_MAX];
-    assert_int_equal(paths_add(f->paths, extra->server, &extra->local, &extra->remote, &at),
-                     -ENOSPC);
-    assert_int_equal(paths_find(f->paths, &pairs[3].local, &pairs[3].remote, &at), 0);
+    assert_int_equal(
+        paths_add(f->paths, extra->server, TRANSPORT_UDP, &extra->local, &extra->remote, &at),
+        -ENOSPC);
+    assert_int_equal(paths_find(f->paths, TRANSPORT_UDP, &pairs[3].local, &pairs[3].remote, &at),
+                     0);
     assert_int_equal(at, 3);
-    assert_int_equal(paths_find(f->paths, &pairs[3].local, &pairs[4].remote, &at), -ENOENT);
+    assert_int_equal(paths_find(f->paths, TRANSPORT_UDP, &pairs[3].local, &pairs[4].remote, &at),
+                     -ENOENT);
     assert_true(addr_equal(paths_remote(f->paths, 3), &pairs[3].remote));
     assert_true(addr_equal(paths_local(f->paths, 3), &pairs[3].local));
     paths_close(f->paths, 3);
-    assert_int_equal(paths_find(f->paths, &pairs[3].local, &pairs[3].remote, &at), -ENOENT);
+    assert_int_equal(paths_find(f->paths, TRANSPORT_UDP, &pairs[3].local, &pairs[3].remote, &at),
+                     -ENOENT);
     assert_int_equal(add(f, extra), 3);
     int again = dup(pairs[5].client); /* the same tuple once more takes its old place */
     assert_true(again >= 0);
-    assert_int_equal(paths_add(f->paths, again, &pairs[5].local, &pairs[5].remote, &at), 0);
+    assert_int_equal(
+        paths_add(f->paths, again, TRANSPORT_UDP, &pairs[5].local, &pairs[5].remote, &at), 0);
     assert_int_equal(at, 5);
     for (size_t i = 0; i <= STREAM_PATHS_MAX; i++)
         fd_close(&pairs[i].client);
