@@ -127,11 +127,16 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/support/%_main.o $(BUILD)/tests/libsupport.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lsrtp2 -lssl -lcrypto -lcurl -ljansson -lseccomp -lm
 
+# What rawpub publishes, made once with ffmpeg.
+MEDIA := $(BUILD)/media/test.h264
+
 unit: $(UNIT_TESTS)
 	@sh tests/run-unit.sh $(UNIT_TESTS)
-process: all $(PROCESS_TESTS) $(SUPPORT_PROGRAMS)
+process: all $(PROCESS_TESTS) $(SUPPORT_PROGRAMS) $(MEDIA)
 	@BUILD=$(BUILD) sh tests/run-unit.sh $(PROCESS_TESTS)
 support: $(SUPPORT_PROGRAMS)
+$(MEDIA): tests/support/make-media.sh
+	sh tests/support/make-media.sh $(@:.h264=)
 
 FUZZ_SECONDS ?= 5
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -141,7 +146,7 @@ fuzz:
 fuzz-run: $(FUZZERS)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/run-fuzz.sh $(FUZZERS)
 
-e2e: all support node-modules
+e2e: all support node-modules $(MEDIA)
 	@BUILD=$(BUILD) node --test --test-concurrency=1 tests/e2e/
 
 # ---- npm: hls.js for the watch page, playwright-core for the tests; plain `make` needs neither ----

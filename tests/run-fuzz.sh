@@ -1,23 +1,30 @@
 #!/bin/sh
-# Runs each fuzzer for FUZZ_SECONDS from its seeds in tests/fuzz/<area>/corpus/<module>/; new inputs go
-# to a scratch folder that is removed, crashes stay in the working directory.
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
-for fuzzer in "$@"; do
+# Runs fuzzers, one per processor at a time, each for FUZZ_SECONDS from its seeds in
+# tests/fuzz/<area>/corpus/<module>/. New inputs go to a scratch folder that is removed; the log of a
+# crash is printed and its input stays in the working directory.
+if [ "$1" = --one ]; then
+    fuzzer=$2 scratch=$3
     path=${fuzzer##*tests/fuzz/}
     area=${path%%/*} module=${path##*/}; module=${module%_fuzz}
     seeds=tests/fuzz/$area/corpus/$module
-    mkdir -p "$scratch/$module"
+    [ -d "$seeds" ] || seeds=
+    mkdir -p "$scratch/$area-$module"
+    # shellcheck disable=SC2086 # $seeds is one word or none
     if "$fuzzer" -max_total_time="${FUZZ_SECONDS:-5}" -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
-        -print_final_stats=1 "$scratch/$module" $([ -d "$seeds" ] && echo "$seeds") \
-        >"$scratch/$module.log" 2>&1; then
-        passed=$((passed + 1))
-        echo "fuzz $path: $(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/$module.log") runs"
+        -print_final_stats=1 "$scratch/$area-$module" $seeds >"$scratch/$area-$module.log" 2>&1; then
+        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/$area-$module.log")
+        echo "fuzz $path: $runs runs"
+        echo passed >>"$scratch/passed"
     else
-        failed=$((failed + 1))
-        echo "fuzz $path: FAILED"; tail -40 "$scratch/$module.log"
+        echo "fuzz $path: FAILED"; tail -40 "$scratch/$area-$module.log"
+        echo failed >>"$scratch/failed"
     fi
-done
+    exit 0
+fi
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+: >"$scratch/passed"; : >"$scratch/failed"
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh "$0" --one {} "$scratch"
+passed=$(wc -l <"$scratch/passed") failed=$(wc -l <"$scratch/failed")
 echo "fuzz: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+[ "$failed" -eq 0 ] && [ "$passed" -eq $# ]

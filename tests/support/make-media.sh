@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the media that rawpub publishes: OUT.h264 (Annex B), OUT.ivf (VP8) and OUT.opus (Ogg), 20 s of
+# Makes the media that rawpub publishes: OUT.h264 (Annex B), OUT.ivf (VP8) and OUT.opus (Ogg), 10 s of
 # a moving test picture with noise (720p30, 2.5 Mbit/s, a key frame a second) and a stereo tone.
 set -eu
 [ $# -eq 1 ] || { echo "usage: make-media.sh OUT" >&2; exit 2; }
@@ -7,8 +7,8 @@ out=$1
 mkdir -p "$(dirname "$out")"
 work=$(mktemp -d "$out.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-picture='testsrc2=size=1280x720:rate=30:duration=20,noise=alls=6:allf=t,format=yuv420p'
-sound='sine=frequency=440:beep_factor=4:sample_rate=48000:duration=20,aformat=channel_layouts=stereo'
+picture='testsrc2=size=1280x720:rate=30:duration=10,noise=alls=6:allf=t,format=yuv420p'
+sound='sine=frequency=440:beep_factor=4:sample_rate=48000:duration=10,aformat=channel_layouts=stereo'
 ffmpeg -nostdin -v error -y -f lavfi -i "$picture" -f lavfi -i "$sound" \
     -map 0:v -c:v libx264 -preset veryfast -tune zerolatency -profile:v baseline -level 3.1 \
     -b:v 2500k -maxrate 2500k -bufsize 1250k -g 30 -keyint_min 30 -sc_threshold 0 -bf 0 \
