@@ -59,6 +59,19 @@ static void COD_17_key_frame_size_comes_from_the_payload(void **state)
     assert_false(f->got.unit.key);
 }
 
+/* RFC 6386 9.1: two bits of scaling stand above each size. */
+static void scaling_bits_are_no_part_of_the_size(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t scaled[sizeof(key)];
+    memcpy(scaled, key, sizeof(key));
+    scaled[8] |= 0x40;
+    scaled[10] |= 0xc0;
+    assert_int_equal(push(f, scaled, sizeof(scaled), 1, true), 0);
+    assert_int_equal(f->got.unit.width, 640);
+    assert_int_equal(f->got.unit.height, 480);
+}
+
 /* RFC 7741 4.2: every combination of the descriptor's optional fields. */
 static void descriptors_of_all_lengths_are_removed(void **state)
 {
@@ -149,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(COD_17_key_frame_size_comes_from_the_payload),
+        TEST(scaling_bits_are_no_part_of_the_size),
         TEST(descriptors_of_all_lengths_are_removed),
         TEST(packets_of_a_frame_are_joined),
         TEST(M2_middle_without_start_is_dropped),

@@ -76,6 +76,19 @@ static void the_round_trip_is_learned_from_first_answers(void **state)
     assert_true(n.round_trip_us >= NACK_ROUND_TRIP_MIN_US);
 }
 
+static void an_answer_after_a_repeat_teaches_nothing(void **state)
+{
+    struct nack n;
+    uint16_t out[NACK_LIST_MAX];
+    (void)state;
+    nack_init(&n);
+    nack_add(&n, 1, 1, 0);
+    nack_take(&n, NACK_REORDER_US, out, NACK_LIST_MAX);
+    nack_take(&n, NACK_REORDER_US + NACK_ROUND_TRIP_US, out, NACK_LIST_MAX);
+    assert_true(nack_remove(&n, 1, NACK_REORDER_US + NACK_ROUND_TRIP_US + 20000));
+    assert_int_equal(n.round_trip_us, NACK_ROUND_TRIP_US);
+}
+
 static void given_up_numbers_are_forgotten(void **state)
 {
     struct nack n;
@@ -110,6 +123,7 @@ int main(void)
         cmocka_unit_test(RTP_08_the_list_is_capped),
         cmocka_unit_test(what_came_is_not_asked_for),
         cmocka_unit_test(the_round_trip_is_learned_from_first_answers),
+        cmocka_unit_test(an_answer_after_a_repeat_teaches_nothing),
         cmocka_unit_test(given_up_numbers_are_forgotten),
         cmocka_unit_test(a_small_buffer_leaves_the_rest_for_later),
     };
