@@ -161,7 +161,7 @@ export class Player {
             liveMaxLatencyDuration: this.pace.target + 6,
             liveSyncOnStallIncrease: 0,
             maxLiveSyncPlaybackRate: 1, // the pace is kept here
-            backBufferLength: 20,
+            backBufferLength: 4, // an old hole in it would make hls.js nudge at each stall
         };
         return { lowLatencyMode: true, ...(this.stock ? {} : ours) };
     }

@@ -47,6 +47,7 @@ export class Sender {
     /** Publishes the tracks of a MediaStream; resolves when viewers can play it, throws Trouble. */
     async start(media) {
         this.#addTracks(media);
+        await this.#keepResolution(); // before the encoder starts, and again when it is negotiated
         const before = look(this.stream);
         await this.pc.setLocalDescription();
         const { sdp, session } = await this.#post(this.pc.localDescription.sdp);
