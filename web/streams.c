@@ -55,11 +55,12 @@ static void link_free(struct stream_link *link)
     free(link);
 }
 
-/* LL-03: what a playlist promised never changes while it lives. */
+/* LL-03: what a playlist promised never changes while it lives; nor do its tracks, of which players
+ * ask once. */
 static bool same_promises(const struct part_hello *a, const struct part_hello *b)
 {
     return a->part_target_us == b->part_target_us && a->window == b->window &&
-           a->segment_target_us == b->segment_target_us &&
+           a->renditions == b->renditions && a->segment_target_us == b->segment_target_us &&
            a->target_duration_s == b->target_duration_s;
 }
 
@@ -93,6 +94,7 @@ static int on_hello(struct stream_link *link, const struct part_hello *m, uint64
     stream->hello = hello;
     stream->greeted = true;
     stream->ended = false;
+    stream->end_due_us = 0;
     for (uint32_t i = 0; i < PART_RENDITIONS_MAX; i++)
         tell(stream, STREAMS_CHANGED, i);
     log_event(LOG_INFO, "publication", "stream=%s session=%llu continues=%d", stream->name,
@@ -160,6 +162,7 @@ static void end_stream(struct stream *stream, uint64_t now_us)
         return;
     stream->ended = true;
     stream->ended_us = now_us;
+    stream->end_due_us = 0;
     for (uint32_t i = 0; i < PART_RENDITIONS_MAX; i++)
         rendition_finish(&stream->renditions[i]);
     log_event(LOG_INFO, "endlist", "stream=%s session=%llu", stream->name,
@@ -171,7 +174,7 @@ static int on_end(struct stream *stream, const struct chan_message *message, uin
 {
     struct part_end m;
     memcpy(&m, message->body, sizeof(m));
-    if (m.final)
+    if (m.final || stream->end_due_us > 0)
         end_stream(stream, now_us);
     return 0;
 }
@@ -181,6 +184,8 @@ static int feed(struct stream_link *link, const struct chan_message *message, ui
     struct part_hello hello;
     if ((message->type == PART_HELLO) != (link->phase == LINK_NEW))
         return -EPROTO;
+    if (link->stream->ended && message->type != PART_HELLO)
+        return 0; /* too late to be played */
     switch (message->type) {
     case PART_HELLO:
         memcpy(&hello, message->body, sizeof(hello));
@@ -223,6 +228,8 @@ static void on_link_closed(void *ctx, int reason)
     if (stream->next_link == link)
         stream->next_link = NULL;
     link_free(link);
+    if (stream->end_due_us > 0 && !stream->link)
+        end_stream(stream, clock_now_us());
 }
 
 #define NEW (1u << LINK_NEW)
@@ -280,6 +287,22 @@ static void on_sweep(void *ctx)
         (void)loop_timer_set(streams->loop, &streams->sweep, now_us + SWEEP_US, on_sweep, streams);
 }
 
+/* The supervisor says that it is over; the worker may still have something on its way. */
+static void end_soon(struct stream *stream)
+{
+    struct streams *streams = stream->streams;
+    uint64_t now_us = clock_now_us();
+    if (stream->ended || stream->end_due_us > 0)
+        return;
+    if (!stream->link || stream->link->phase == LINK_NEW) {
+        end_stream(stream, now_us);
+        return;
+    }
+    stream->end_due_us = now_us + STREAMS_LAST_WORDS_US;
+    if (streams->sweep.due_us > stream->end_due_us)
+        (void)loop_timer_set(streams->loop, &streams->sweep, stream->end_due_us, on_sweep, streams);
+}
+
 /* A worker is about to publish anew under the name of an ended stream. */
 static bool has_newcomer(const struct stream *stream)
 {
@@ -294,6 +317,8 @@ void streams_sweep(struct streams *streams, uint64_t now_us)
         for (size_t i = 0; i < PART_RENDITIONS_MAX; i++)
             rendition_expire(&s->renditions[i], now_us);
         tell(s, STREAMS_TICK, 0);
+        if (s->end_due_us > 0 && now_us >= s->end_due_us)
+            end_stream(s, now_us);
         if (s->ended && !has_newcomer(s) && now_us >= s->ended_us + streams->linger_us)
             stream_remove(s);
     }
@@ -372,10 +397,10 @@ int streams_on_state(struct streams *streams, const struct msg_stream_state *m)
         return 0;
     if (m->state == STREAM_LIVE)
         stream->session = m->session;
-    if (stream->session != m->session) /* about a session that a later one has replaced */
+    if (m->session != 0 && m->session != stream->session)
         return 0;
     if (m->state == STREAM_ENDED)
-        end_stream(stream, clock_now_us());
+        end_soon(stream);
     if (m->state == STREAM_GONE)
         stream_remove(stream);
     return 0;

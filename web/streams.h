@@ -21,6 +21,8 @@
 #define STREAMS_REPLIES                                                                            \
     4u /* prepared answers of one playlist: plain and gzip, reload and blocking */
 
+#define STREAMS_LAST_WORDS_US 100000u
+
 struct streams;
 struct stream;
 
@@ -40,6 +42,8 @@ struct stream {
     bool ended; /* the playlists have ENDLIST */
     struct part_hello hello;
     uint64_t first_part_us; /* when this publication's first part came; 0 = none yet */
+    uint64_t
+        end_due_us; /* the end was announced: wait so long for the worker's last parts; 0 = not */
     uint64_t ended_us;
     struct rendition renditions[PART_RENDITIONS_MAX];
     struct stream_front fronts[PART_RENDITIONS_MAX];

@@ -222,7 +222,42 @@ static void State_of_a_former_session_is_ignored(void **state)
     m.session = 2;
     m.state = STREAM_ENDED;
     assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    assert_true(rig->stream->end_due_us > 0);
+    streams_sweep(rig->streams, clock_now_us() + STREAMS_LAST_WORDS_US);
     assert_true(rig->stream->ended);
+    m.session = 0; /* whichever it is */
+    m.state = STREAM_GONE;
+    assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    assert_int_equal(streams_count(rig->streams), 0);
+}
+
+static void HLS_07_the_end_waits_for_the_last_parts_of_the_worker(void **state)
+{
+    struct rig *rig = *state;
+    struct msg_stream_state m = {.state = STREAM_ENDED, .stream = "demo"};
+    rig_publish(rig, 10, 12);
+    assert_int_equal(rig_segment(rig, 0, 13), 0);
+    assert_int_equal(rig_part(rig, 0, 13, 0, PART_INDEPENDENT), 0);
+    assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    assert_false(rig->stream->ended);
+    assert_int_equal(rig_part(rig, 0, 13, 1, PART_LAST), 0);
+    assert_int_equal(rig_end(rig, false), 0);
+    assert_true(rig->stream->ended);
+    char *text = rig_playlist(rig, "/live/demo/0/media.m3u8");
+    assert_non_null(strstr(text, "#EXTINF:0.40000,\n0123456789abcdef-13.m4s\n#EXT-X-ENDLIST\n"));
+    free(text);
+    assert_int_equal(rig_segment(rig, 0, 14), 0); /* too late, and no reason to end the link */
+    assert_int_equal(rig->stream->renditions[0].next_msn, 14);
+}
+
+static void HLS_09_other_tracks_start_a_fresh_playlist(void **state)
+{
+    struct rig *rig = *state;
+    rig_publish(rig, 10, 12);
+    rig_link(rig, 2);
+    assert_int_equal(rig_hello(rig, 1, true), 0);
+    assert_int_equal(rig->stream->renditions[0].listed_count, 0);
+    assert_int_equal(rig->stream->renditions[1].listed_count, 0);
 }
 
 static void I5_control_messages_are_checked(void **state)
@@ -298,6 +333,8 @@ int main(void)
         IN_RIG(The_predecessor_counts_until_the_successor_says_hello),
         IN_RIG(A_jump_in_the_numbers_starts_the_list_anew),
         IN_RIG(State_of_a_former_session_is_ignored),
+        IN_RIG(HLS_07_the_end_waits_for_the_last_parts_of_the_worker),
+        IN_RIG(HLS_09_other_tracks_start_a_fresh_playlist),
         IN_RIG(I5_control_messages_are_checked),
         IN_RIG(Streams_are_bounded),
         IN_RIG(An_ended_stream_goes_after_a_while_unless_someone_comes),
