@@ -265,34 +265,43 @@ static bool may_decode(const struct video *v, unsigned width, unsigned height)
            (height <= c->max_width && width <= c->max_height);
 }
 
-static int push_vp8(struct video *v, const struct frame *frame, const uint8_t *payload, int64_t pts)
+/* This frame is dropped, and so are all until a key frame. */
+static int drop(struct video *v)
 {
-    struct vp8head head;
-    if (vp8head_parse(payload, frame->len, &head) != 0 || (v->needs_key && !head.key)) {
-        v->needs_key = true;
-        return -EAGAIN;
-    }
-    if (head.key && !may_decode(v, head.width, head.height)) {
+    v->needs_key = true;
+    return -EAGAIN;
+}
+
+/* May the picture that a key frame announces be decoded? Sizes change at most every
+ * VIDEO_CHANGE_US. */
+static int accept_vp8_key(struct video *v, const struct vp8head *head, int64_t pts)
+{
+    if (!may_decode(v, head->width, head->height)) {
         v->needs_key = true;
         return -ENOTSUP;
     }
-    bool changes =
-        head.key && v->encoder != NULL &&
-        (head.width / 2 * 2 != v->encoder_width || head.height / 2 * 2 != v->encoder_height);
-    if (changes && pts - v->changed_pts < CHANGE) {
-        v->needs_key = true;
-        return -EAGAIN;
-    }
+    bool changes = v->encoder != NULL && ((head->width & ~1) != v->encoder_width ||
+                                          (head->height & ~1) != v->encoder_height);
+    if (changes && pts - v->changed_pts < CHANGE)
+        return drop(v);
     if (changes)
         v->changed_pts = pts;
-    if (v->codec != CODEC_VP8 || v->decoder == NULL) {
-        int result = start_coding(v, CODEC_VP8);
-        if (result != 0)
-            return result;
-    }
+    v->needs_key = false;
+    return 0;
+}
+
+static int push_vp8(struct video *v, const struct frame *frame, const uint8_t *payload, int64_t pts)
+{
+    struct vp8head head;
+    int result = vp8head_parse(payload, frame->len, &head);
+    bool starts = v->codec != CODEC_VP8 || v->decoder == NULL;
+    if (result != 0 || (!head.key && (v->needs_key || starts)))
+        return drop(v);
     if (head.key)
-        v->needs_key = false;
-    return transcode(v, payload, frame->len, pts);
+        result = accept_vp8_key(v, &head, pts);
+    if (result == 0 && starts)
+        result = start_coding(v, CODEC_VP8);
+    return result == 0 ? transcode(v, payload, frame->len, pts) : result;
 }
 
 /* ---- H.264 ---- */
@@ -329,26 +338,33 @@ static bool is_steady(const struct video *v, int64_t pts)
     return pts - v->filled_pts >= STEADY && pts >= video_cut_boundary(&v->cut) - v->cut.segment / 4;
 }
 
+static bool in_force(const struct video *v)
+{
+    return memcmp(&v->received, &v->sets, sizeof v->sets) == 0;
+}
+
+/* Does the frame go through decoder and encoder, as those before it? */
+static bool keeps_coding(const struct video *v, bool idr, int64_t pts)
+{
+    if (v->mode != VIDEO_CODING || v->codec != CODEC_H264 || v->decoder == NULL)
+        return false;
+    return !idr || (in_force(v) && !is_steady(v, pts));
+}
+
 static int push_h264(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts)
 {
     struct avc_unit unit;
     int result = avc_strip(payload, frame->len, &v->received, &unit);
     if (result == 0 && !unit.picture)
         return 0; /* parameter sets that came alone: in force with the next key frame */
-    if (result != 0 || ((v->needs_key || v->codec != CODEC_H264) && !unit.idr)) {
-        v->needs_key = true;
-        return -EAGAIN;
-    }
-    bool same = memcmp(&v->received, &v->sets, sizeof v->sets) == 0;
-    bool coding = v->mode == VIDEO_CODING && v->codec == CODEC_H264 && v->decoder != NULL;
-    if (coding && unit.idr && (!same || is_steady(v, pts)))
-        coding = false;
-    if (unit.idr && !coding && !(v->mode == VIDEO_PASSING && same)) {
+    if (result != 0 || (!unit.idr && (v->needs_key || v->codec != CODEC_H264)))
+        return drop(v);
+    bool coding = keeps_coding(v, unit.idr, pts);
+    if (unit.idr && !coding && !(v->mode == VIDEO_PASSING && in_force(v)))
         result = pass_through(v, &v->received, pts);
-        if (result != 0) {
-            v->needs_key = true;
-            return result;
-        }
+    if (result != 0) {
+        v->needs_key = true;
+        return result;
     }
     if (unit.idr)
         v->needs_key = false;
