@@ -245,12 +245,47 @@ static void H4_sizes_have_their_statuses(void **state)
     webrig_stop(&rig);
 }
 
+#define BIG_PART (40u << 20)
+
+/* Asks for a part that no socket buffer holds, and reads nothing of it. */
+static int stall(struct webrig *rig)
+{
+    struct webrig_answer a;
+    struct segment_writer big = {.fd = -1};
+    struct part_segment segment = {.msn = 10, .wall_us = 1, .init_id = 1};
+    struct part_part part = {.msn = 10, .len = BIG_PART, .duration_us = 200000, .flags = PART_LAST};
+    assert_int_equal(segment_writer_open(&big, BIG_PART), 0);
+    webrig_link(rig, 1);
+    webrig_hello(rig, false);
+    assert_int_equal(webrig_tell(rig, PART_SEGMENT, &segment, sizeof(segment), NULL, 0, big.fd), 0);
+    assert_int_equal(webrig_tell(rig, PART_PART, &part, sizeof(part), NULL, 0, -1), 0);
+    assert_int_equal(webrig_get(rig, "/live/demo/index.m3u8", &a), 200);
+    segment_writer_close(&big);
+    int fd = webrig_dial(rig);
+    webrig_say_text(fd,
+                    "GET /live/demo/0/00000000000000aa-10.0.m4s HTTP/1.1\r\n" WEBRIG_HOST "\r\n");
+    return fd;
+}
+
+/* How many bytes there are until the end of the connection. */
+static size_t drain(int fd)
+{
+    static char buffer[1u << 20];
+    size_t total = 0;
+    ssize_t got;
+    while ((got = webrig_hear(fd, buffer, sizeof(buffer), WEBRIG_WAIT_MS)) > 0)
+        total += (size_t)got;
+    assert_int_equal(got, 0);
+    return total;
+}
+
 static void H1_slow_clients_are_cut_at_their_deadlines(void **state)
 {
     struct webrig rig;
     struct webrig_answer a;
     (void)state;
     webrig_start(&rig);
+    int stalled = stall(&rig);
     uint64_t start_us = clock_now_us();
     int silent = webrig_dial(&rig), header = webrig_dial(&rig), body = webrig_dial(&rig),
         idle = webrig_dial(&rig);
@@ -268,7 +303,9 @@ static void H1_slow_clients_are_cut_at_their_deadlines(void **state)
     assert_in_range(ms, 9500, 11500);
     ms = webrig_closed_after_ms(idle, start_us, WEBRIG_WAIT_MS, NULL);
     assert_in_range(ms, 14500, 16500);
+    assert_true(drain(stalled) < BIG_PART); /* cut off long ago */
     assert_true(webrig_is_alive(&rig));
+    (void)close(stalled);
     (void)close(silent);
     (void)close(header);
     (void)close(body);
