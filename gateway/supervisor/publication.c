@@ -285,9 +285,12 @@ static void refuse_by_grant(struct publication *p, enum grant_verdict verdict)
         [GRANT_BUSY] = {429, 5, "The token runs as many streams as it may."},
         [GRANT_UNAVAILABLE] = {503, 2, "The token service cannot answer now."},
     };
-    bool taken = verdict == GRANT_BUSY && publication_by_stream(p->sup, p->stream);
+    bool guessing = verdict == GRANT_BUSY && p->grant.token_id[0] == '\0'; /* grant.h, H8 */
+    bool taken = verdict == GRANT_BUSY && !guessing && publication_by_stream(p->sup, p->stream);
     if (taken)
         refuse(p, 409, 0, "This stream is already being published.");
+    else if (guessing)
+        refuse(p, 429, 5, "Too many wrong tokens came from this address: wait a little.");
     else
         refuse(p, answers[verdict].status, answers[verdict].retry_after_s, answers[verdict].reason);
 }
