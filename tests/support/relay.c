@@ -280,9 +280,7 @@ static void on_target(void *ctx, uint32_t events)
     (void)events;
     for (unsigned i = 0; i < RECEIVE_TURN; i++) {
         ssize_t len = receive(client->watch.fd, data, &from);
-        if (len == -ECONNREFUSED) /* the target is not there (any more); it may come */
-            continue;
-        if (len < 0)
+        if (len < 0) /* also ECONNREFUSED, of a target that is not there and may come */
             break;
         counts->received++;
         if (len > (ssize_t)sizeof(data))
