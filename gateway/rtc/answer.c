@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define ONE_BYTE_ID_MAX 14u
-#define VIDEO_FEEDBACK (SDP_FB_NACK | SDP_FB_PLI | SDP_FB_FIR | SDP_FB_REMB)
-#define AUDIO_FEEDBACK SDP_FB_NACK
+#define VIDEO_FEEDBACK (SDP_FB_NACK | SDP_FB_PLI | SDP_FB_FIR | SDP_FB_REMB | SDP_FB_TRANSPORT_CC)
+#define AUDIO_FEEDBACK (SDP_FB_NACK | SDP_FB_TRANSPORT_CC)
 
 static int refuse(const char **reason, int error, const char *text)
 {
@@ -20,14 +20,51 @@ static int refuse(const char **reason, int error, const char *text)
 
 /* ---- tracks ---- */
 
-static uint8_t find_mid_ext(const struct sdp_section *s)
+/* The id under which the publisher can send that extension; 0 when it does not. */
+static uint8_t find_extension(const struct sdp_section *s, const char *uri)
 {
     for (size_t i = 0; i < s->extmap_count; i++) {
         const struct sdp_extmap *e = &s->extmaps[i];
         bool sends = e->direction == SDP_SENDRECV || e->direction == SDP_SENDONLY;
-        if (sends && e->id <= ONE_BYTE_ID_MAX && slice_is(e->uri, ANSWERTEXT_MID_URI))
+        if (sends && e->id <= ONE_BYTE_ID_MAX && slice_is(e->uri, uri))
             return e->id;
     }
+    return 0;
+}
+
+/* Transport-wide feedback needs the extension and the feedback line; layers need their rid in the
+ * packets. What lacks its other half is left out. */
+static void agree_extensions(const struct sdp_section *s, const struct answer_local *local,
+                             struct answer_track *track)
+{
+    for (size_t i = 0; i < ANSWERTEXT_EXTENSIONS; i++)
+        *((uint8_t *)track + answertext_extensions[i].id) =
+            find_extension(s, answertext_extensions[i].uri);
+    if (!local->transport_cc || !(track->feedback & SDP_FB_TRANSPORT_CC))
+        track->transport_cc_ext_id = 0;
+    if (track->transport_cc_ext_id == 0)
+        track->feedback &= ~(uint32_t)SDP_FB_TRANSPORT_CC;
+    if (!local->simulcast || s->layer_count == 0)
+        track->rid_ext_id = 0;
+    if (track->rid_ext_id == 0 || track->rtx_pt == 0)
+        track->repaired_rid_ext_id = 0;
+}
+
+static int agree_layers(const struct sdp_section *s, struct answer_track *track,
+                        const char **reason)
+{
+    if (track->rid_ext_id == 0)
+        return 0;
+    if (s->layer_count > ANSWER_LAYERS_MAX)
+        return refuse(reason, -ENOTSUP, "At most 4 simulcast layers can be published.");
+    for (size_t i = 0; i < s->layer_count; i++) {
+        struct answer_layer *layer = &track->layers[i];
+        layer->paused = s->layers[i].paused;
+        int err = text_copy(layer->rid, sizeof(layer->rid), s->layers[i].rid);
+        if (err < 0)
+            return refuse(reason, -EBADMSG, "An a=rid line is malformed.");
+    }
+    track->layer_count = s->layer_count;
     return 0;
 }
 
@@ -50,7 +87,8 @@ static void list_ssrcs(const struct sdp_section *s, struct answer_track *track)
 }
 
 static int make_track(const struct sdp_section *s, const struct sdp_format *format,
-                      struct answer_track *track)
+                      const struct answer_local *local, struct answer_track *track,
+                      const char **reason)
 {
     uint32_t feedback = s->kind == SDP_VIDEO ? VIDEO_FEEDBACK : AUDIO_FEEDBACK;
     const struct sdp_format *rtx = answercodec_find_rtx(s, format);
@@ -58,7 +96,6 @@ static int make_track(const struct sdp_section *s, const struct sdp_format *form
         .codec = answercodec_of(format),
         .pt = format->pt,
         .rtx_pt = rtx ? rtx->pt : 0,
-        .mid_ext_id = find_mid_ext(s),
         .clock_rate = format->clock_rate,
         .feedback = format->feedback & feedback,
     };
@@ -66,7 +103,11 @@ static int make_track(const struct sdp_section *s, const struct sdp_format *form
         track->packetization_mode = (uint8_t)answercodec_h264_mode(format->fmtp);
     answercodec_copy_sprop(format, track->sprop, sizeof(track->sprop));
     list_ssrcs(s, track);
-    return text_copy(track->mid, sizeof(track->mid), s->mid);
+    agree_extensions(s, local, track);
+    int err = text_copy(track->mid, sizeof(track->mid), s->mid);
+    if (err < 0)
+        return refuse(reason, -EBADMSG, "An a=mid line is malformed.");
+    return agree_layers(s, track, reason);
 }
 
 /* ---- checks of a section ---- */
@@ -202,8 +243,7 @@ static int plan_section(const struct sdp *offer, size_t index, const struct answ
         plan->first = index;
     plan->formats[index] = format;
     out->rtcp_rsize = out->rtcp_rsize && s->rtcp_rsize;
-    err = make_track(s, format, track);
-    return err < 0 ? refuse(reason, -EBADMSG, "An a=mid line is malformed.") : 0;
+    return make_track(s, format, local, track, reason);
 }
 
 int answer_make(const struct sdp *offer, const struct answer_local *local, struct answer *out,

@@ -19,6 +19,7 @@
 #define ANSWER_SSRCS_MAX 8u
 #define ANSWER_UFRAG_MAX 256u /* characters of a peer's ufrag, RFC 8839 5.4 */
 #define ANSWER_SPROP_MAX 512u
+#define ANSWER_LAYERS_MAX 4u /* as many as OBS can send */
 #define ANSWER_CODECS_FIRST (1u << CODEC_H264 | 1u << CODEC_VP8 | 1u << CODEC_OPUS)
 #define ANSWER_CODECS_ALL                                                                          \
     (ANSWER_CODECS_FIRST | 1u << CODEC_H265 | 1u << CODEC_VP9 | 1u << CODEC_AV1)
@@ -34,22 +35,35 @@ struct answer_local {
     size_t tcp_count;                 /* 0 to STREAM_ADDRESSES_MAX */
     uint64_t session_id;              /* for the o= line, below 2^63 */
     uint32_t start_bitrate_kbps;      /* x-google-start-bitrate of video; 0 leaves it out */
+    bool transport_cc;                /* this process sends transport-wide feedback (twcc.h) */
+    bool simulcast;  /* this process takes layers apart; else one stream is asked for */
     uint32_t codecs; /* that this process can take, 1u << enum codec; 0: ANSWER_CODECS_FIRST */
+};
+
+/* One simulcast stream. */
+struct answer_layer {
+    char rid[SDP_RID_MAX + 1];
+    bool paused; /* the publisher starts without it */
 };
 
 /* What was agreed for one track. codec CODEC_NONE: the offer has no such track. */
 struct answer_track {
     enum codec codec;
     uint8_t pt;
-    uint8_t rtx_pt;             /* 0: no RTX agreed */
-    uint8_t mid_ext_id;         /* 0: none agreed */
-    uint8_t packetization_mode; /* H.264 */
+    uint8_t rtx_pt;     /* 0: no RTX agreed */
+    uint8_t mid_ext_id; /* header extensions; 0: not agreed */
+    uint8_t rid_ext_id;
+    uint8_t repaired_rid_ext_id; /* the rid that an RTX stream repairs (RFC 8852 3.2) */
+    uint8_t transport_cc_ext_id; /* with SDP_FB_TRANSPORT_CC in feedback */
+    uint8_t packetization_mode;  /* H.264 */
     uint32_t clock_rate;
     uint32_t feedback; /* enum sdp_feedback bits that the answer carries */
     char mid[SDP_MID_MAX + 1];
     size_t ssrc_count; /* media SSRCs that the offer announced; 0 with simulcast and some peers */
     uint32_t ssrcs[ANSWER_SSRCS_MAX];
     uint32_t rtx_ssrcs[ANSWER_SSRCS_MAX]; /* FID partner of ssrcs[i], 0: none announced */
+    size_t layer_count; /* 0: one stream; else that many, told apart by rid, in the offer's order */
+    struct answer_layer layers[ANSWER_LAYERS_MAX];
     /* Parameter sets as offered, in base64 with commas between, or empty (COD-06): H.264
      * sprop-parameter-sets, H.265 VPS, SPS and PPS. */
     char sprop[ANSWER_SPROP_MAX];

@@ -1,6 +1,8 @@
 /* Which payload type of a section we want, and what its format parameters mean. */
 #include "gateway/rtc/answercodec.h"
 
+#include "gateway/rtc/sdprid.h"
+
 #include <inttypes.h>
 
 #define H264_MODE_MAX 1u /* interleaved mode 2 is for broadcast, not for WebRTC (RFC 7742 6.2) */
@@ -112,7 +114,7 @@ const struct sdp_format *answercodec_choose(const struct sdp_section *section, u
     unsigned best_rank = 0;
     for (size_t i = 0; i < section->format_count; i++) {
         unsigned rank = rank_of(section->kind, &section->formats[i], codecs);
-        if (rank > best_rank) {
+        if (rank > best_rank && sdprid_allows(section, section->formats[i].pt)) {
             best = &section->formats[i];
             best_rank = rank;
         }

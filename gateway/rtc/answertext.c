@@ -2,10 +2,12 @@
 #include "gateway/rtc/answertext.h"
 
 #include "gateway/rtc/answercodec.h"
+#include "gateway/rtc/sdprid.h"
 #include "lib/base/writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 
 #define FMTP_MAX 256u
 #define HOST_TYPE_PREFERENCE 126u /* RFC 8445 5.1.2.1 */
@@ -13,6 +15,20 @@
  * bits (RFC 6544 4.2). */
 #define TCP_TYPE_PREFERENCE 90u
 #define TCP_PASSIVE_PREFERENCE (4u << 13 | 8191u)
+
+const struct answertext_extension answertext_extensions[ANSWERTEXT_EXTENSIONS] = {
+    {"urn:ietf:params:rtp-hdrext:sdes:mid", offsetof(struct answer_track, mid_ext_id)},
+    {"urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", offsetof(struct answer_track, rid_ext_id)},
+    {"urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+     offsetof(struct answer_track, repaired_rid_ext_id)},
+    {"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+     offsetof(struct answer_track, transport_cc_ext_id)},
+};
+
+uint8_t answertext_extension_id(const struct answer_track *track, size_t extension)
+{
+    return *((const uint8_t *)track + answertext_extensions[extension].id);
+}
 
 /* What the lines of one accepted section are made from. */
 struct section_view {
@@ -88,6 +104,8 @@ static void write_feedback(struct writer *w, unsigned pt, uint32_t feedback)
 {
     if (feedback & SDP_FB_REMB)
         writer_text(w, "a=rtcp-fb:%u goog-remb\r\n", pt);
+    if (feedback & SDP_FB_TRANSPORT_CC)
+        writer_text(w, "a=rtcp-fb:%u transport-cc\r\n", pt);
     if (feedback & SDP_FB_FIR)
         writer_text(w, "a=rtcp-fb:%u ccm fir\r\n", pt);
     if (feedback & SDP_FB_NACK)
@@ -163,19 +181,35 @@ static void write_candidates(struct writer *w, const struct answer_local *local)
     writer_text(w, "a=end-of-candidates\r\n");
 }
 
-static void write_extension(struct writer *w, const struct section_view *view)
+static void write_extension(struct writer *w, const struct section_view *view, size_t extension)
 {
-    unsigned id = view->track->mid_ext_id;
+    const char *uri = answertext_extensions[extension].uri;
+    unsigned id = answertext_extension_id(view->track, extension);
     for (size_t i = 0; id > 0 && i < view->offered->extmap_count; i++) {
         const struct sdp_extmap *e = &view->offered->extmaps[i];
-        if (e->id != id || !slice_is(e->uri, ANSWERTEXT_MID_URI))
+        if (e->id != id || !slice_is(e->uri, uri))
             continue;
         /* The suffix is seen from the side that writes it (RFC 8285 6). */
-        writer_text(w, "a=extmap:%u%s ", id, e->direction == SDP_SENDONLY ? "/recvonly" : "");
-        write_slice(w, e->uri);
-        writer_text(w, "\r\n");
+        writer_text(w, "a=extmap:%u%s %s\r\n", id, e->direction == SDP_SENDONLY ? "/recvonly" : "",
+                    uri);
         return;
     }
+}
+
+/* All layers or none: OBS ends the call when one is missing (WHIP-94). */
+static void write_layers(struct writer *w, const struct section_view *view)
+{
+    const struct answer_track *track = view->track;
+    for (size_t i = 0; i < track->layer_count; i++) {
+        writer_text(w, "a=rid:%s recv", track->layers[i].rid);
+        sdprid_write_restrictions(w, view->offered, slice_of(track->layers[i].rid), track->pt);
+        writer_text(w, "\r\n");
+    }
+    for (size_t i = 0; i < track->layer_count; i++)
+        writer_text(w, "%s%s%s", i == 0 ? "a=simulcast:recv " : ";",
+                    track->layers[i].paused ? "~" : "", track->layers[i].rid);
+    if (track->layer_count > 0)
+        writer_text(w, "\r\n");
 }
 
 static void write_accepted(struct writer *w, const struct section_view *view, bool first)
@@ -187,11 +221,13 @@ static void write_accepted(struct writer *w, const struct section_view *view, bo
         writer_text(w, " %u", (unsigned)track->rtx_pt);
     write_connection(w, view->offered);
     write_transport(w, view->local);
-    write_extension(w, view);
+    for (size_t i = 0; i < ANSWERTEXT_EXTENSIONS; i++)
+        write_extension(w, view, i);
     writer_text(w, "a=recvonly\r\na=rtcp-mux\r\na=rtcp-mux-only\r\n");
     if (view->offered->rtcp_rsize)
         writer_text(w, "a=rtcp-rsize\r\n");
     write_formats(w, view);
+    write_layers(w, view);
     if (first)
         write_candidates(w, view->local);
 }

@@ -4,7 +4,15 @@
 
 #include "gateway/rtc/answer.h"
 
-#define ANSWERTEXT_MID_URI "urn:ietf:params:rtp-hdrext:sdes:mid"
+/* A header extension that may be agreed, and the field of struct answer_track for its id. */
+struct answertext_extension {
+    const char *uri;
+    size_t id;
+};
+#define ANSWERTEXT_EXTENSIONS 4u
+extern const struct answertext_extension answertext_extensions[ANSWERTEXT_EXTENSIONS];
+
+uint8_t answertext_extension_id(const struct answer_track *track, size_t extension);
 
 /* What was decided. formats[i] is the format of section i, NULL when the section gets port 0. */
 struct answer_plan {

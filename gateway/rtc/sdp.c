@@ -2,6 +2,7 @@
 #include "gateway/rtc/sdp.h"
 
 #include "gateway/rtc/sdpattr.h"
+#include "gateway/rtc/sdprid.h"
 
 #include <errno.h>
 #include <string.h>
@@ -121,6 +122,8 @@ static int parse_lines(struct sdp_parser *p, struct slice text)
     }
     if (p->sdp->section_count == 0)
         return sdpattr_fail(p, -EBADMSG, "The offer has no m= line.");
+    for (size_t i = 0; i < p->sdp->section_count; i++)
+        sdprid_finish(&p->sdp->sections[i]);
     if (p->mixed_sections == p->sdp->section_count)
         p->sdp->extmap_allow_mixed = true;
     return 0;

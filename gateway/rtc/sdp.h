@@ -24,6 +24,9 @@
 #define SDP_FID_MAX 8u
 #define SDP_MSIDS_MAX 4u
 #define SDP_MID_MAX 32u /* characters of a mid */
+#define SDP_RIDS_MAX 8u
+#define SDP_LAYERS_MAX 8u
+#define SDP_RID_MAX 32u /* characters of a rid */
 
 enum sdp_kind { SDP_AUDIO, SDP_VIDEO, SDP_APPLICATION, SDP_OTHER };
 enum sdp_direction { SDP_SENDRECV, SDP_SENDONLY, SDP_RECVONLY, SDP_INACTIVE };
@@ -77,6 +80,18 @@ struct sdp_fid {
     uint32_t rtx_ssrc;
 };
 
+/* One a=rid line with direction send. */
+struct sdp_rid {
+    struct slice id;
+    struct slice restrictions;
+};
+
+/* One stream of a=simulcast:send. */
+struct sdp_layer {
+    struct slice rid; /* of the section's rids */
+    bool paused;
+};
+
 struct sdp_section {
     enum sdp_kind kind;
     enum sdp_direction direction;
@@ -102,6 +117,10 @@ struct sdp_section {
     struct sdp_fid fids[SDP_FID_MAX];
     size_t msid_count;
     struct slice msids[SDP_MSIDS_MAX]; /* stream part of a=msid; "-" is none */
+    size_t rid_count;
+    struct sdp_rid rids[SDP_RIDS_MAX];
+    size_t layer_count; /* simulcast layers in the offer's order */
+    struct sdp_layer layers[SDP_LAYERS_MAX];
 };
 
 struct sdp {

@@ -1,6 +1,8 @@
 /* The attributes of an offer that mean something to us. */
 #include "gateway/rtc/sdpattr.h"
 
+#include "gateway/rtc/sdprid.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -349,8 +351,8 @@ static const struct attribute_row {
     {"crypto", MEDIA, NULL, offsetof(struct sdp_section, crypto)},
     {"rtcp-mux", MEDIA, NULL, offsetof(struct sdp_section, rtcp_mux)},
     {"rtcp-rsize", MEDIA, NULL, offsetof(struct sdp_section, rtcp_rsize)},
-    {"rid", MEDIA, NULL, offsetof(struct sdp_section, simulcast)},
-    {"simulcast", MEDIA, NULL, offsetof(struct sdp_section, simulcast)},
+    {"rid", MEDIA, sdprid_on_rid, 0},
+    {"simulcast", MEDIA, sdprid_on_simulcast, 0},
 };
 
 int sdpattr_parse(struct sdp_parser *p, struct slice line)

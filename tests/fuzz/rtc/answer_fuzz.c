@@ -30,6 +30,10 @@ static void check_track(const struct answer_track *track, enum codec codec)
 {
     expect(track->codec == CODEC_NONE || track->codec == codec || codec == CODEC_H264);
     expect(track->pt < 128 && track->rtx_pt < 128 && track->mid_ext_id <= 14);
+    expect(track->rid_ext_id <= 14 && track->transport_cc_ext_id <= 14);
+    expect(track->layer_count <= ANSWER_LAYERS_MAX);
+    for (size_t i = 0; i < track->layer_count; i++)
+        expect(track->rid_ext_id > 0 && strlen(track->layers[i].rid) > 0);
     expect(track->ssrc_count <= ANSWER_SSRCS_MAX);
     expect(strlen(track->mid) <= SDP_MID_MAX && strlen(track->sprop) < ANSWER_SPROP_MAX);
 }
@@ -47,7 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .addresses = addresses,
         .address_count = 2,
         .session_id = 1,
-        .start_bitrate_kbps = size % 2 ? 2000 : 0,
+        .start_bitrate_kbps = size & 1 ? 2000 : 0,
+        .transport_cc = size & 2,
+        .simulcast = size & 4,
+        .codecs = size & 8 ? ANSWER_CODECS_ALL : 0,
     };
     const char *reason = NULL;
     int err = sdp_parse(slice_make(data, size), &sdp, &reason);

@@ -26,6 +26,10 @@ static size_t read_section(const struct sdp_section *s)
         total += sum(s->msids[i]);
     for (size_t i = 0; i < s->ssrc_count; i++)
         total += s->ssrcs[i];
+    for (size_t i = 0; i < s->rid_count; i++)
+        total += sum(s->rids[i].id) + sum(s->rids[i].restrictions);
+    for (size_t i = 0; i < s->layer_count; i++)
+        total += sum(s->layers[i].rid) + s->layers[i].paused;
     for (size_t i = 0; i < s->fid_count; i++)
         total += s->fids[i].rtx_ssrc;
     return total;

@@ -475,6 +475,102 @@ static void RTP_04_only_mid_is_taken_of_the_extensions(void **state)
     assert_int_equal(b->answer.tracks[TRACK_AUDIO].mid_ext_id, 0);
 }
 
+static void COD_13_transport_cc_needs_extension_and_line(void **state)
+{
+    static const char extension[] =
+        "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
+    static const char line[] = "a=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 goog-remb\r\n";
+    struct bench *b = *state;
+    const struct answer_track *video = &b->answer.tracks[TRACK_VIDEO];
+    for (unsigned i = 0; i < 8; i++) {
+        char offer[2048];
+        snprintf(offer, sizeof(offer), HEAD VIDEO SENDS "%s%s", i & 1 ? extension : "",
+                 i & 2 ? line : "");
+        b->local.transport_cc = i & 4;
+        assert_int_equal(answer_text(b, offer), 0);
+        assert_int_equal(video->transport_cc_ext_id, i == 7 ? 3 : 0);
+        assert_int_equal(has(b, extension), i == 7);
+        assert_int_equal(has(b, "a=rtcp-fb:96 transport-cc\r\n"), i == 7);
+        assert_int_equal(has(b, "goog-remb"), (i & 2) != 0); /* stays beside it */
+        assert_int_equal(video->feedback & SDP_FB_TRANSPORT_CC, i == 7 ? SDP_FB_TRANSPORT_CC : 0);
+    }
+    b->local.transport_cc = false;
+}
+
+#define RIDS                                                                                       \
+    "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"                                \
+    "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n"                       \
+    "a=rid:l send\r\na=rid:h send max-width=1280;pt=96,97\r\n"
+#define VIDEO_RTX                                                                                  \
+    VIDEO_LINE " 96 97\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n"           \
+               "a=fmtp:97 apt=96\r\n"
+
+static void WHIP_94_all_layers_are_accepted(void **state)
+{
+    struct bench *b = *state;
+    const struct answer_track *video = &b->answer.tracks[TRACK_VIDEO];
+    b->local.simulcast = true;
+    assert_int_equal(answer_text(b, HEAD VIDEO_RTX SENDS RIDS "a=simulcast:send h;~l\r\n"), 0);
+    assert_int_equal(video->layer_count, 2);
+    assert_string_equal(video->layers[0].rid, "h");
+    assert_string_equal(video->layers[1].rid, "l");
+    assert_false(video->layers[0].paused);
+    assert_true(video->layers[1].paused);
+    assert_int_equal(video->rid_ext_id, 10);
+    assert_int_equal(video->repaired_rid_ext_id, 11);
+    assert_true(has(b, "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"));
+    assert_true(has(b, "a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n"));
+    assert_true(has(b, "a=rid:h recv max-width=1280;pt=96\r\na=rid:l recv\r\n"
+                       "a=simulcast:recv h;~l\r\n"));
+    /* without RTX there is nothing to repair */
+    assert_int_equal(answer_text(b, HEAD VIDEO SENDS RIDS "a=simulcast:send h;l\r\n"), 0);
+    assert_int_equal(video->repaired_rid_ext_id, 0);
+    b->local.simulcast = false;
+    assert_int_equal(answer_text(b, HEAD VIDEO_RTX SENDS RIDS "a=simulcast:send h;~l\r\n"), 0);
+    assert_int_equal(video->layer_count, 0);
+    assert_int_equal(video->rid_ext_id, 0);
+    assert_false(has(b, "a=rid") || has(b, "stream-id"));
+}
+
+static void WHIP_94_layers_need_the_rid_extension(void **state)
+{
+    struct bench *b = *state;
+    b->local.simulcast = true;
+    assert_int_equal(
+        answer_text(b, HEAD VIDEO SENDS "a=rid:l send\r\na=rid:h send\r\na=simulcast:send h;l\r\n"),
+        0);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].layer_count, 0);
+    assert_false(has(b, "a=rid") || has(b, "simulcast"));
+    b->local.simulcast = false;
+}
+
+static void WHIP_94_four_layers_at_most(void **state)
+{
+    struct bench *b = *state;
+    static const char rids[] = "a=rid:a send\r\na=rid:b send\r\na=rid:c send\r\na=rid:d send\r\n"
+                               "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n";
+    char offer[2048];
+    b->local.simulcast = true;
+    snprintf(offer, sizeof(offer), HEAD VIDEO SENDS "%sa=simulcast:send a;b;c;d\r\n", rids);
+    assert_int_equal(answer_text(b, offer), 0);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].layer_count, 4);
+    snprintf(offer, sizeof(offer),
+             HEAD VIDEO SENDS "%sa=rid:e send\r\na=simulcast:send a;b;c;d;e\r\n", rids);
+    assert_int_equal(answer_text(b, offer), -ENOTSUP);
+    b->local.simulcast = false;
+}
+
+static void WHIP_94_layers_restricted_to_another_codec(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(answer_text(b,
+                                 HEAD VIDEO_LINE " 96 97\r\na=mid:1\r\na=rtpmap:96 H264/90000\r\n"
+                                                 "a=rtpmap:97 VP8/90000\r\na=rid:l send pt=97\r\n"
+                                                 "a=simulcast:send l\r\n" SENDS),
+                     0);
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 97);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +600,11 @@ int main(void)
         cmocka_unit_test(COD_01_mode_1_is_preferred),
         cmocka_unit_test(COD_02_profiles),
         cmocka_unit_test(COD_12_rtx_must_belong_to_the_codec),
+        cmocka_unit_test(COD_13_transport_cc_needs_extension_and_line),
+        cmocka_unit_test(WHIP_94_all_layers_are_accepted),
+        cmocka_unit_test(WHIP_94_layers_need_the_rid_extension),
+        cmocka_unit_test(WHIP_94_four_layers_at_most),
+        cmocka_unit_test(WHIP_94_layers_restricted_to_another_codec),
         cmocka_unit_test(RTP_04_only_mid_is_taken_of_the_extensions),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
