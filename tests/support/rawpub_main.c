@@ -24,7 +24,8 @@
 static const char usage[] =
     "usage: rawpub --url URL [--token T] [--media PREFIX] [--codec h264|vp8] [--streams N]\n"
     "  [--seconds S] [--marker HEX32] [--loss PERCENT] [--seed N] [--srtp gcm128|gcm256|cm80]\n"
-    "  [--candidate IP|IP:PORT] [--bind IP] [--ignore-close] [--no-delete] [--close-notify] "
+    "  [--candidate IP|IP:PORT] [--bind IP] [--tcp] [--ignore-close] [--no-delete] "
+    "[--close-notify] "
     "[--insecure]\n"
     "  [--wrong-password] [--wrong-fingerprint] [--json]\n"
     "Publishes PREFIX.h264 or PREFIX.ivf with PREFIX.opus (default $BUILD/media/test, made at "
@@ -353,6 +354,9 @@ static int parse_flag(struct rawpub *pub, int option)
     case 'F':
         pub->options.wrong_fingerprint = true;
         return 0;
+    case 'T':
+        pub->options.tcp = true;
+        return 0;
     case 'K':
         pub->insecure = true;
         return 0;
@@ -384,6 +388,7 @@ static int parse_arguments(struct rawpub *pub, int argc, char **argv)
         {"close-notify", no_argument, NULL, 'C'},
         {"wrong-password", no_argument, NULL, 'W'},
         {"wrong-fingerprint", no_argument, NULL, 'F'},
+        {"tcp", no_argument, NULL, 'T'},
         {"insecure", no_argument, NULL, 'K'},
         {"json", no_argument, NULL, 'J'},
         {NULL, 0, NULL, 0},

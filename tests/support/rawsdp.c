@@ -98,17 +98,20 @@ static void parse_candidate(struct slice value, const struct addr *preferred,
     uint32_t port = 0;
     slice_cut(&value, ' ');
     slice_cut(&value, ' ');
-    bool udp = slice_is_nocase(slice_cut(&value, ' '), "udp");
+    struct slice transport = slice_cut(&value, ' ');
+    bool udp = slice_is_nocase(transport, "udp"), tcp = slice_is_nocase(transport, "tcp");
+    struct addr *to = tcp ? &out->tcp : &out->candidate;
     slice_cut(&value, ' ');
     int rc = addr_parse(slice_cut(&value, ' '), &address);
     if (rc == 0)
         rc = text_parse_u32(slice_cut(&value, ' '), 65535, &port);
-    if (rc != 0 || !udp || port == 0)
+    if (rc != 0 || !(udp || tcp) || port == 0)
+        return;
+    if (tcp && !slice_is(value, "typ host tcptype passive"))
         return;
     address.port = (uint16_t)port;
-    if (out->candidate.family == 0 ||
-        (addr_same_host(&address, preferred) && !addr_same_host(&out->candidate, preferred)))
-        out->candidate = address;
+    if (to->family == 0 || (addr_same_host(&address, preferred) && !addr_same_host(to, preferred)))
+        *to = address;
 }
 
 /* The section's first payload type; 0 when its port says that it is refused. */

@@ -41,6 +41,7 @@ struct rawsdp_answer {
     uint8_t audio_type; /* payload types; 0 = section refused */
     uint8_t video_type;
     struct addr candidate; /* the first UDP one, or the first on `preferred`; family 0: none */
+    struct addr tcp;       /* the same of TCP ones, passive */
 };
 
 /* preferred: the host whose candidate is taken if there is one; family 0: the first. 0, -EBADMSG

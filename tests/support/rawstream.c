@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -34,6 +35,10 @@ static void close_socket(struct rawstream *stream)
     int fd = stream->watch.fd;
     loop_remove(stream->loop, &stream->watch);
     fd_close(&fd);
+    if (stream->tcp != NULL)
+        rawtcp_close(stream->tcp);
+    free(stream->tcp);
+    stream->tcp = NULL;
 }
 
 static void on_deleted(void *ctx, const struct rawwhip_result *result)
@@ -201,9 +206,30 @@ static void on_readable(void *ctx, uint32_t events)
         ssize_t len = recv(stream->watch.fd, data, sizeof(data), MSG_DONTWAIT);
         if (len < 0 && errno == EAGAIN)
             return;
+        if (len == 0 && stream->tcp != NULL) { /* the connection ended */
+            fail(stream, "tcp-closed", "the server closed the connection");
+            return;
+        }
         if (len > 0) /* else an ICMP error, which is nothing */
             on_datagram(stream, data, (size_t)len);
     }
+}
+
+static int open_tcp(struct rawstream *stream)
+{
+    const struct addr *to = &stream->answer.tcp;
+    int fd = -1;
+    if (to->family == 0)
+        return -EADDRNOTAVAIL;
+    stream->tcp = calloc(1, sizeof(*stream->tcp));
+    if (stream->tcp == NULL)
+        return -ENOMEM;
+    int rc = rawtcp_open(stream->tcp, stream->loop, to, &stream->options->source, &fd);
+    if (rc == 0)
+        rc = loop_add(stream->loop, &stream->watch, fd, EPOLLIN, on_readable, stream);
+    if (rc != 0)
+        fd_close(&fd);
+    return rc;
 }
 
 static int open_socket(struct rawstream *stream)
@@ -250,7 +276,7 @@ static void on_posted(void *ctx, const struct rawwhip_result *result)
     }
     if (stream->options->preferred.port != 0)
         stream->answer.candidate = stream->options->preferred;
-    rc = open_socket(stream);
+    rc = stream->options->tcp ? open_tcp(stream) : open_socket(stream);
     if (rc != 0) {
         fail(stream, "socket-failed", strerror(-rc));
         return;

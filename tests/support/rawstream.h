@@ -7,6 +7,7 @@
 #include "tests/support/rawmedia.h"
 #include "tests/support/rawsdp.h"
 #include "tests/support/rawsender.h"
+#include "tests/support/rawtcp.h"
 #include "tests/support/rawwhip.h"
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct rawstream_options {
     struct addr preferred; /* host whose candidate is taken; family 0: the first; with a port:
                             * taken instead of the answer's candidates, to go through a relay */
     struct addr source;    /* to bind to; family 0: any */
+    bool tcp;              /* the answer's TCP candidate instead of the UDP one */
     uint32_t seconds;      /* to send; 0: until rawstream_stop */
     uint32_t loss_millionths;
     uint64_t seed;
@@ -83,6 +85,7 @@ struct rawstream {
     uint64_t next_check_us;
     uint64_t check_gap_us;
     struct loop_watch watch; /* owns the socket */
+    struct rawtcp *tcp;      /* behind it, with options->tcp */
     struct rawdtls *dtls;
     struct rawsrtp *srtp;
     struct rawsender sender;

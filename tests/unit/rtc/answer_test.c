@@ -229,6 +229,20 @@ static void WHIP_85_passive_publisher_is_refused(void **state)
     assert_int_equal(sdp_http_status(-ENOTSUP), 422);
 }
 
+static void ICE_09_RFC6544_tcp_candidates_come_behind_all_udp_ones(void **state)
+{
+    struct bench *b = *state;
+    b->local.tcp_addresses = b->addresses;
+    b->local.tcp_count = 2;
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS VIDEO SENDS), 0);
+    assert_true(has(b,
+                    "a=candidate:3 1 udp 2130705919 2001:db8::7 8189 typ host\r\n"
+                    "a=candidate:4 1 tcp 1520434431 192.0.2.7 8189 typ host tcptype passive\r\n"
+                    "a=candidate:5 1 tcp 1520434175 2001:db8::7 8189 typ host tcptype passive\r\n"
+                    "a=end-of-candidates\r\n"));
+    b->local.tcp_count = 0;
+}
+
 static void WHIP_88_ipv4_candidates_come_first(void **state)
 {
     struct bench *b = *state;
@@ -585,6 +599,7 @@ int main(void)
         cmocka_unit_test(COD_16_gstreamer),
         cmocka_unit_test(COD_16_ffmpeg),
         cmocka_unit_test(WHIP_85_passive_publisher_is_refused),
+        cmocka_unit_test(ICE_09_RFC6544_tcp_candidates_come_behind_all_udp_ones),
         cmocka_unit_test(WHIP_88_ipv4_candidates_come_first),
         cmocka_unit_test(WHIP_89_answer_starts_with_version_and_is_short),
         cmocka_unit_test(WHIP_89_too_long_answer_is_refused),

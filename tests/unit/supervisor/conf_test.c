@@ -63,6 +63,17 @@ static void unknown_keys_and_bad_values_are_refused(void **state)
         "limits { max_streams = 100000 }\n",
         "web { part_ms = 200 }\n",
         "port = \n",
+        "media_port_count = 0\n",
+        "media_port_count = 9\n",
+        "public_address = {\"example.org\"}\n",
+        "public_address = {\"192.0.2.1:80\"}\n",
+        "stun_server = \"192.0.2.1\"\n",
+        "stun_server = \"192.0.2.1:0\"\n",
+        "stun_server = \"192.0.2.1:65536\"\n",
+        "stun_server = \"stun.example.org:3478\"\n",
+        "stun_server = \"[2001:db8::1]3478\"\n",
+        "stun_server = \"[2001:db8::1\"\n",
+        "stun_server = \"2001:db8::1:3478\"\n",
         "media_address = {\"127.0.0.1\", \"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\", "
         "\"127.0.0.5\", "
         "\"127.0.0.6\", \"127.0.0.7\", \"127.0.0.8\", \"127.0.0.9\"}\n",
@@ -95,6 +106,28 @@ static void values_are_taken(void **state)
     assert_int_equal(conf.window, 10);
 }
 
+static void ICE_09_public_addresses_and_stun_server_are_taken(void **state)
+{
+    struct conf conf;
+    char text[ADDR_TEXT_MAX];
+    (void)state;
+    assert_int_equal(load(&conf, "public_address = {\"203.0.113.9\", \"2001:db8::9\"}\n"
+                                 "stun_server = \"192.0.2.1:3478\"\nmedia_port_count = 4\n"),
+                     0);
+    assert_int_equal(conf.public_address_count, 2);
+    addr_format_ip(&conf.public_address[1], text);
+    assert_string_equal(text, "2001:db8::9");
+    assert_int_equal(conf.stun_server.family, 4);
+    assert_int_equal(conf.stun_server.port, 3478);
+    assert_int_equal(conf.media_port_count, 4);
+    assert_int_equal(load(&conf, "stun_server = \"[2001:db8::1]:99\"\n"), 0);
+    addr_format_ip(&conf.stun_server, text);
+    assert_string_equal(text, "2001:db8::1");
+    assert_int_equal(conf.stun_server.port, 99);
+    assert_int_equal(load(&conf, "stun_server = \"\"\n"), 0);
+    assert_int_equal(conf.stun_server.family, 0);
+}
+
 static void WHIP_38_plain_http_is_for_loopback_only(void **state)
 {
     struct conf conf;
@@ -123,6 +156,7 @@ int main(void)
         cmocka_unit_test(the_example_file_names_every_default),
         cmocka_unit_test(unknown_keys_and_bad_values_are_refused),
         cmocka_unit_test(values_are_taken),
+        cmocka_unit_test(ICE_09_public_addresses_and_stun_server_are_taken),
         cmocka_unit_test(WHIP_38_plain_http_is_for_loopback_only),
         cmocka_unit_test(a_missing_file_is_an_error),
     };
