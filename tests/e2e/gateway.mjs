@@ -54,18 +54,22 @@ async function freePorts() {
 }
 
 export class Gateway {
-    /** Starts sluiced and waits until it is ready. limits: lines of that section of gateway.conf. */
-    static async start({ limits = {} } = {}) {
+    /** Starts sluiced and waits until it is ready. limits: lines of that section of gateway.conf; top:
+     * lines outside sections, as they are written there. */
+    static async start({ limits = {}, top = {} } = {}) {
         const gateway = new Gateway();
         gateway.dir = await mkdtemp(path.join(tmpdir(), 'sluice-e2e-'));
         gateway.state = path.join(gateway.dir, 'state');
         const { port, media } = await freePorts();
         gateway.base = `http://127.0.0.1:${port}`;
+        gateway.media = media;
+        const outside = { media_address: '{"127.0.0.1"}', ...top };
+        const first = Object.entries(outside).map(([key, value]) => `${key} = ${value}\n`);
         const lines = Object.entries(limits).map(([key, value]) => `    ${key} = ${value}`);
         const conf = path.join(gateway.dir, 'gateway.conf');
         await writeFile(
             conf,
-            `port = ${port}\nmedia_port = ${media}\nmedia_address = {"127.0.0.1"}\n` +
+            `port = ${port}\nmedia_port = ${media}\n${first.join('')}` +
                 `log_level = "debug"\nlimits {\n${lines.join('\n')}\n}\n`,
         );
         gateway.lines = [];

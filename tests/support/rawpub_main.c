@@ -24,7 +24,7 @@
 static const char usage[] =
     "usage: rawpub --url URL [--token T] [--media PREFIX] [--codec h264|vp8] [--streams N]\n"
     "  [--seconds S] [--marker HEX32] [--loss PERCENT] [--seed N] [--srtp gcm128|gcm256|cm80]\n"
-    "  [--candidate IP|IP:PORT] [--bind IP] [--tcp] [--ignore-close] [--no-delete] "
+    "  [--candidate IP|IP:PORT] [--bind IP] [--tcp] [--consent MS] [--ignore-close] [--no-delete] "
     "[--close-notify] "
     "[--insecure]\n"
     "  [--wrong-password] [--wrong-fingerprint] [--json]\n"
@@ -327,6 +327,10 @@ static int parse_value(struct rawpub *pub, int option, const char *text)
         return rc;
     case 'p':
         return parse_profile(text, &pub->options);
+    case 'o':
+        rc = parse_count(text, 60000, &number);
+        pub->options.consent_us = number * CLOCK_MS_US;
+        return rc;
     case 'a':
         return rawaddr_parse(slice_of(text), &pub->options.preferred);
     case 'b':
@@ -389,6 +393,7 @@ static int parse_arguments(struct rawpub *pub, int argc, char **argv)
         {"wrong-password", no_argument, NULL, 'W'},
         {"wrong-fingerprint", no_argument, NULL, 'F'},
         {"tcp", no_argument, NULL, 'T'},
+        {"consent", required_argument, NULL, 'o'},
         {"insecure", no_argument, NULL, 'K'},
         {"json", no_argument, NULL, 'J'},
         {NULL, 0, NULL, 0},

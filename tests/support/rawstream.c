@@ -96,7 +96,7 @@ static void send_check(struct rawstream *stream, uint64_t now_us)
     size_t len = rawstun_request(&request, data);
     (void)send(stream->watch.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL); /* repeated anyway */
     stream->next_check_us = now_us + stream->check_gap_us;
-    if (stream->check_gap_us < CHECK_MAX_GAP_US)
+    if (stream->state != RAWSTREAM_SENDING && stream->check_gap_us < CHECK_MAX_GAP_US)
         stream->check_gap_us *= 2;
 }
 
@@ -124,8 +124,9 @@ static void on_stun(struct rawstream *stream, const uint8_t *data, size_t len)
         return;
     }
     stream->report.ice_us = clock_now_us() - stream->since_us;
-    stream->check_gap_us = CONSENT_GAP_US;
-    stream->next_check_us = clock_now_us() + CONSENT_GAP_US;
+    uint64_t consent_us = stream->options->consent_us;
+    stream->check_gap_us = consent_us != 0 ? consent_us : CONSENT_GAP_US;
+    stream->next_check_us = clock_now_us() + stream->check_gap_us;
     rc = rawdtls_new(stream->identity, stream->options->profiles, stream->answer.fingerprint,
                      dtls_send, stream, &stream->dtls);
     if (rc != 0) {

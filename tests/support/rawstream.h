@@ -23,6 +23,7 @@ struct rawstream_options {
     struct addr preferred; /* host whose candidate is taken; family 0: the first; with a port:
                             * taken instead of the answer's candidates, to go through a relay */
     struct addr source;    /* to bind to; family 0: any */
+    uint64_t consent_us;   /* between checks while sending; 0: 2.5 s, as Chromium */
     bool tcp;              /* the answer's TCP candidate instead of the UDP one */
     uint32_t seconds;      /* to send; 0: until rawstream_stop */
     uint32_t loss_millionths;

@@ -1,0 +1,248 @@
+// The ways in: ICE-TCP, IPv6, addresses behind a NAT, several ports, and a publisher whose address
+// changes. TRANSPORT_REBINDS=n for longer figures.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { launch, reaches } from './browser.mjs';
+import { BUILD, Gateway, until } from './gateway.mjs';
+import { Publisher } from './publisher.mjs';
+
+const REBINDS = Number(process.env.TRANSPORT_REBINDS ?? 3);
+const GAP_MS = 1000; // threats.md U17
+const OFFER = new URL('../fixtures/offers/chromium_av.sdp', import.meta.url);
+
+let browser;
+before(async () => {
+    browser = await launch();
+});
+after(async () => {
+    await browser?.close();
+});
+
+async function withGateway(options, work) {
+    const gateway = await Gateway.start(options);
+    try {
+        await work(gateway);
+    } catch (error) {
+        error.message += `\n--- gateway ---\n${gateway.log(60)}`;
+        throw error;
+    } finally {
+        await gateway.stop();
+    }
+}
+
+/** The candidate lines of an answer, for a stream of its own. */
+async function candidates(gateway, stream) {
+    const { token } = await gateway.token(stream);
+    const answer = await fetch(`${gateway.base}/whip/${stream}`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/sdp' },
+        body: await readFile(OFFER),
+    });
+    const text = await answer.text();
+    assert.equal(answer.status, 201, text);
+    await fetch(new URL(answer.headers.get('Location'), gateway.base), {
+        method: 'DELETE',
+        headers: { Authorization: `Bearer ${token}` },
+    });
+    return [...text.matchAll(/^a=candidate:\S+ 1 (\S+) \d+ (\S+) (\d+) typ host(.*)\r$/gm)].map(
+        ([, transport, address, port, more]) => ({ transport, address, port: Number(port), more }),
+    );
+}
+
+/** Publishes with Chromium, the answer's candidates filtered, and watches it. */
+async function publishWith(gateway, stream, keep) {
+    const { token } = await gateway.token(stream);
+    const contexts = [];
+    try {
+        const context = await browser.newContext();
+        contexts.push(context);
+        const page = await context.newPage();
+        await page.addInitScript((pattern) => {
+            const wanted = new RegExp(pattern);
+            const original = RTCPeerConnection.prototype.setRemoteDescription;
+            RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+                window.connection = this;
+                const lines = description.sdp.split('\r\n');
+                const sdp = lines
+                    .filter((line) => !line.startsWith('a=candidate') || wanted.test(line))
+                    .join('\r\n');
+                return original.call(this, { type: description.type, sdp });
+            };
+        }, keep.source);
+        await page.goto(gateway.publishUrl(stream, token, '?source=test'));
+        await page.getByRole('button', { name: 'Go live' }).click();
+        await reaches(page, 'live', 20000);
+        const viewing = await browser.newContext();
+        contexts.push(viewing);
+        const viewer = await viewing.newPage();
+        await viewer.goto(gateway.watchUrl(stream));
+        await reaches(viewer, 'live', 20000);
+        return await page.evaluate(async () => {
+            const all = [...(await window.connection.getStats()).values()];
+            const pair = all.find((s) => s.type === 'candidate-pair' && s.nominated);
+            const { protocol, address } = all.find((s) => s.id === pair.remoteCandidateId);
+            return { protocol, address };
+        });
+    } finally {
+        await Promise.all(contexts.map((context) => context.close()));
+    }
+}
+
+test('RFC6544 Chromium publishes over TCP when UDP does not get through', { timeout: 90000 }, () =>
+    withGateway({}, async (gateway) => {
+        const offered = await candidates(gateway, 'lines');
+        assert.deepEqual(
+            offered.map((c) => `${c.transport} ${c.port}${c.more}`),
+            [`udp ${gateway.media}`, `tcp ${gateway.media} tcptype passive`],
+        );
+        const used = await publishWith(gateway, 'stream', / tcp /);
+        assert.equal(used.protocol, 'tcp');
+    }));
+
+test('ICE-09 Chromium publishes over IPv6', { timeout: 90000 }, () =>
+    withGateway({ top: { media_address: '{"127.0.0.1", "::1"}' } }, async (gateway) => {
+        const used = await publishWith(gateway, 'six', / udp \d+ ::1 /);
+        assert.deepEqual(used, { protocol: 'udp', address: '::1' });
+    }));
+
+test('RFC6544 rawpub publishes over TCP on several connections', { timeout: 90000 }, () =>
+    withGateway({}, async (gateway) => {
+        const { token } = await gateway.token('*');
+        const publisher = new Publisher(gateway, 'many', token, [
+            '--tcp', '--streams', '4', '--seconds', '5',
+        ]);
+        const status = await publisher.exited;
+        assert.equal(status, 0, JSON.stringify(publisher.events));
+        const done = publisher.events.filter((event) => event.event === 'done');
+        assert.equal(done.length, 4);
+        for (const one of done) {
+            assert.ok(one.packets > 1000 && one.nacks === 0, JSON.stringify(one));
+        }
+        assert.equal(gateway.lines.filter((l) => /path_opened .*transport=tcp/.test(l)).length, 4);
+    }));
+
+test('ICE-09 public_address stands first in the answer', { timeout: 60000 }, () =>
+    withGateway(
+        { top: { public_address: '{"203.0.113.9", "2001:db8::9"}' } },
+        async (gateway) => {
+            const found = await candidates(gateway, 'nat');
+            const of = (t) => found.filter((c) => c.transport === t).map((c) => c.address);
+            assert.deepEqual(of('udp'), ['203.0.113.9', '127.0.0.1', '2001:db8::9']);
+            assert.deepEqual(of('tcp'), ['203.0.113.9', '127.0.0.1', '2001:db8::9']);
+        },
+    ));
+
+test('ICE-09 what the STUN server saw stands in the answer', { timeout: 60000 }, async () => {
+    const server = dgram.createSocket('udp4');
+    server.on('message', (request, from) => {
+        const mapped = Buffer.from([0, 0x20, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0]);
+        mapped.writeUInt16BE(from.port ^ 0x2112, 6);
+        [198, 51, 100, 4].forEach((byte, i) => {
+            mapped[8 + i] = byte ^ [0x21, 0x12, 0xa4, 0x42][i];
+        });
+        const head = Buffer.from([1, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42]);
+        server.send(Buffer.concat([head, request.subarray(8, 20), mapped]), from.port, from.address);
+    });
+    await new Promise((resolve) => server.bind(0, '127.0.0.1', resolve));
+    try {
+        const stun = `"127.0.0.1:${server.address().port}"`;
+        await withGateway({ top: { stun_server: stun } }, async (gateway) => {
+            await until('seen_address', () => gateway.lines.some((l) => / seen_address /.test(l)));
+            const found = await candidates(gateway, 'seen');
+            assert.deepEqual(found.map((c) => c.address), ['198.51.100.4', '198.51.100.4']);
+        });
+    } finally {
+        server.close();
+    }
+});
+
+test('ICE-10 sessions are spread over media_port_count ports', { timeout: 90000 }, () =>
+    withGateway({ top: { media_port_count: 4 } }, async (gateway) => {
+        const ports = new Set();
+        for (let i = 0; i < 4; i++) {
+            const found = await candidates(gateway, `port-${i}`);
+            const udp = found.filter((c) => c.transport === 'udp');
+            assert.equal(udp.length, 1);
+            ports.add(udp[0].port - gateway.media);
+        }
+        assert.deepEqual([...ports].sort(), [0, 1, 2, 3]);
+        const { token } = await gateway.token('*');
+        const publisher = new Publisher(gateway, 'spread', token, ['--streams', '4', '--seconds', '3']);
+        assert.equal(await publisher.exited, 0, JSON.stringify(publisher.events));
+    }));
+
+/** The relay of tests/support, in front of the gateway's media port. */
+class Relay {
+    static async start(gateway) {
+        const relay = new Relay();
+        relay.out = '';
+        relay.process = spawn(
+            path.join(BUILD, 'tests/relay'),
+            ['--target', `127.0.0.1:${gateway.media}`, '--control', '--json'],
+            { stdio: ['pipe', 'pipe', 'inherit'] },
+        );
+        relay.process.stdout.on('data', (data) => {
+            relay.out += data;
+        });
+        const line = await until('the relay listens', () => /^.*"port":(\d+)/m.exec(relay.out));
+        relay.port = Number(line[1]);
+        return relay;
+    }
+
+    say(command) {
+        this.process.stdin.write(`${command}\n`);
+    }
+
+    async stop() {
+        const over = new Promise((resolve) => this.process.once('exit', resolve));
+        this.process.stdin.end();
+        await over;
+    }
+}
+
+/** Rebinds some times; gives the gaps in ms: from the rebinding to the new path. */
+async function rebind(gateway, relay, consentMs) {
+    const opened = () => gateway.lines.filter((l) => /edge path_opened /.test(l));
+    const gaps = [];
+    for (let i = 0; i < REBINDS; i++) {
+        // somewhere between two checks
+        await new Promise((resolve) => setTimeout(resolve, 1500 + Math.random() * consentMs));
+        const count = opened().length;
+        const at = Date.now();
+        relay.say('rebind');
+        await until('a new path', () => opened().length > count, 8000, 10);
+        gaps.push(Date.parse(opened().pop().split(' ')[0]) - at);
+    }
+    return gaps;
+}
+
+for (const consentMs of [500, 2500]) {
+    test(`U17 ICE-07 a rebound port, checks every ${consentMs} ms`, { timeout: 120000 }, (t) =>
+        withGateway({}, async (gateway) => {
+            const relay = await Relay.start(gateway);
+            const { token } = await gateway.token('*');
+            const publisher = new Publisher(gateway, 'moved', token, [
+                '--candidate', `127.0.0.1:${relay.port}`, '--consent', String(consentMs),
+            ]);
+            try {
+                await publisher.sending();
+                const gaps = await rebind(gateway, relay, consentMs);
+                t.diagnostic(`gaps in ms: ${gaps.join(' ')}`);
+                // the first authentic check from the new address lets it in: nothing is added to that
+                assert.ok(Math.max(...gaps) <= Math.max(GAP_MS / 2, consentMs) + GAP_MS / 2);
+                const text = await (await fetch(`${gateway.base}/live/moved/0/media.m3u8`)).text();
+                assert.doesNotMatch(text, /#EXT-X-ENDLIST/);
+                t.diagnostic(`discontinuities: ${text.match(/#EXT-X-DISCONTINUITY$/gm)?.length ?? 0}`);
+                assert.ok(!gateway.lines.some((l) => /ingest ended/.test(l)));
+            } finally {
+                await publisher.stop();
+                await relay.stop();
+            }
+        }));
+}
