@@ -151,14 +151,16 @@ e2e: all support node-modules $(MEDIA)
 
 # ---- npm: hls.js for the watch page, playwright-core for the tests; plain `make` needs neither ----
 HLS_JS := web/ui/vendor/hls.min.mjs
-node_modules/.package-lock.json: package-lock.json
-	npm ci --ignore-scripts --no-audit --no-fund
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund
+PLAYWRIGHT := node_modules/playwright-core/package.json
+$(PLAYWRIGHT): package-lock.json
+	$(NPM_CI)
 	@touch $@
-node-modules: node_modules/.package-lock.json
+node-modules: $(PLAYWRIGHT)
 $(HLS_JS):
 	@mkdir -p $(@D)
-	npm ci --ignore-scripts --no-audit --no-fund --omit=dev
-	cp node_modules/hls.js/dist/hls.min.mjs $@
+	@[ -d node_modules/hls.js ] || { echo "$(NPM_CI) --omit=dev"; $(NPM_CI) --omit=dev; }
+	cp node_modules/hls.js/dist/$(@F) $@
 web-deps: $(HLS_JS)
 
 # ---- the two commands ----
@@ -168,12 +170,13 @@ LISTEN ?= 127.0.0.1
 JOBS := -j$(shell nproc)
 run:
 	@sh packaging/deps.sh run >&2
-	@$(MAKE) --no-print-directory $(JOBS) web-deps >&2
+	@$(MAKE) --no-print-directory web-deps >&2
 	@$(MAKE) --no-print-directory $(JOBS) all >&2
 	@PORT='$(PORT)' STATE='$(STATE)' LISTEN='$(LISTEN)' BUILD='$(BUILD)' exec sh packaging/run.sh
 test:
 	@sh packaging/deps.sh test
-	@$(MAKE) --no-print-directory $(JOBS) web-deps
+	@$(MAKE) --no-print-directory node-modules
+	@$(MAKE) --no-print-directory web-deps
 	@$(MAKE) --no-print-directory $(JOBS) all support $(UNIT_TESTS) $(PROCESS_TESTS)
 	@$(MAKE) --no-print-directory check-layers unit
 	@$(MAKE) --no-print-directory $(JOBS) fuzz
