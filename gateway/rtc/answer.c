@@ -198,17 +198,20 @@ static int take_fingerprints(const struct sdp_transport *t, struct answer *out, 
 }
 
 static int take_transport(const struct sdp *offer, const struct answer_plan *plan,
-                          struct answer *out, const char **reason)
+                          const struct answer_local *local, struct answer *out, const char **reason)
 {
     struct sdp_transport t;
     sdp_get_transport(offer, tagged_section(offer, plan), &t);
     if (t.ufrag.len == 0 || t.pwd.len == 0)
         return refuse(reason, -EBADMSG, "The offer has no a=ice-ufrag or no a=ice-pwd.");
-    if (t.setup == SDP_SETUP_PASSIVE || t.setup == SDP_SETUP_OTHER)
+    out->dtls_client = t.setup == SDP_SETUP_PASSIVE;
+    if ((out->dtls_client && !local->dtls_client) || t.setup == SDP_SETUP_OTHER)
         return refuse(reason, -ENOTSUP, "The offer must have setup:actpass or setup:active.");
     int err = text_copy(out->peer_ufrag, sizeof(out->peer_ufrag), t.ufrag);
+    if (err == 0)
+        err = text_copy(out->peer_pwd, sizeof(out->peer_pwd), t.pwd);
     if (err < 0)
-        return refuse(reason, -EBADMSG, "The a=ice-ufrag is malformed.");
+        return refuse(reason, -EBADMSG, "The a=ice-ufrag or a=ice-pwd is malformed.");
     return take_fingerprints(&t, out, reason);
 }
 
@@ -239,8 +242,10 @@ static int plan_section(const struct sdp *offer, size_t index, const struct answ
     const struct sdp_format *format = answercodec_choose(s, codecs);
     if (!format)
         return refuse(reason, -ENOTSUP, codec_reason(s->kind, codecs));
-    if (plan->accepted++ == 0)
+    if (plan->accepted++ == 0) {
         plan->first = index;
+        out->first = s->kind == SDP_VIDEO ? TRACK_VIDEO : TRACK_AUDIO;
+    }
     plan->formats[index] = format;
     out->rtcp_rsize = out->rtcp_rsize && s->rtcp_rsize;
     return make_track(s, format, local, track, reason);
@@ -263,7 +268,7 @@ int answer_make(const struct sdp *offer, const struct answer_local *local, struc
     if (err == 0)
         err = check_msids(offer, &plan, out_reason);
     if (err == 0)
-        err = take_transport(offer, &plan, out, out_reason);
+        err = take_transport(offer, &plan, local, out, out_reason);
     if (err < 0)
         return err;
     err = answertext_write(offer, &plan, local, out);

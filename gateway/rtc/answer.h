@@ -1,10 +1,10 @@
-/* Chooses codecs from a parsed offer and writes the answer of an ICE-lite, DTLS-passive,
- * receive-only publisher endpoint (RFC 9429 5.3.1, RFC 9725; protocols.md 1.7 and 3.3).
+/* Chooses codecs from a parsed offer and writes the answer of an ICE-lite, receive-only endpoint
+ * (RFC 9429 5.3.1, RFC 9725; protocols.md 1.7 and 3.3).
  *
  * H.264 is taken before H.265, VP9, AV1 and VP8 (of those that the caller can take), Opus for
  * audio, RTX when its apt fits. All or nothing: one section that we cannot take refuses the offer
- * (WHIP-92), except m=application, which is answered with port 0. Simulcast lines are left out
- * (WHIP-95). */
+ * (WHIP-92), except m=application, which is answered with port 0. Simulcast layers are taken all
+ * or, where the caller cannot, left out (WHIP-94, 95). */
 #ifndef SLUICE_RTC_ANSWER_H
 #define SLUICE_RTC_ANSWER_H
 
@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define ANSWER_SSRCS_MAX 8u
-#define ANSWER_UFRAG_MAX 256u /* characters of a peer's ufrag, RFC 8839 5.4 */
+#define ANSWER_UFRAG_MAX 256u /* characters of a peer's ufrag or pwd, RFC 8839 5.4 */
 #define ANSWER_SPROP_MAX 512u
 #define ANSWER_LAYERS_MAX 4u /* as many as OBS can send */
 #define ANSWER_CODECS_FIRST (1u << CODEC_H264 | 1u << CODEC_VP8 | 1u << CODEC_OPUS)
@@ -35,6 +35,7 @@ struct answer_local {
     size_t tcp_count;                 /* 0 to STREAM_ADDRESSES_MAX */
     uint64_t session_id;              /* for the o= line, below 2^63 */
     uint32_t start_bitrate_kbps;      /* x-google-start-bitrate of video; 0 leaves it out */
+    bool dtls_client;                 /* this process calls dtls_new_client and dtls_start */
     bool transport_cc;                /* this process sends transport-wide feedback (twcc.h) */
     bool simulcast;  /* this process takes layers apart; else one stream is asked for */
     uint32_t codecs; /* that this process can take, 1u << enum codec; 0: ANSWER_CODECS_FIRST */
@@ -71,8 +72,11 @@ struct answer_track {
 
 struct answer {
     struct answer_track tracks[TRACK_COUNT];
-    bool rtcp_rsize; /* reduced-size RTCP agreed in every section (RFC 5506) */
-    char peer_ufrag[ANSWER_UFRAG_MAX + 1]; /* for ice_answer */
+    enum track first; /* of the first accepted section, which carries the candidates */
+    bool dtls_client; /* the publisher offered setup:passive: we start the handshake (WHIP-85) */
+    bool rtcp_rsize;  /* reduced-size RTCP agreed in every section (RFC 5506) */
+    char peer_ufrag[ANSWER_UFRAG_MAX + 1]; /* for ice_answer, icestate */
+    char peer_pwd[ANSWER_UFRAG_MAX + 1];
     size_t fingerprint_count;
     struct fingerprint fingerprints[SDP_FINGERPRINTS_MAX]; /* for dtls_new; strong ones only */
     size_t text_len;

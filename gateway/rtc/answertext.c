@@ -36,6 +36,7 @@ struct section_view {
     const struct sdp_format *format;
     const struct answer_track *track;
     const struct answer_local *local;
+    bool active; /* our DTLS role */
 };
 
 static void write_slice(struct writer *w, struct slice s)
@@ -92,12 +93,13 @@ static void write_refused(struct writer *w, const struct sdp_section *s)
     writer_text(w, "a=inactive\r\n");
 }
 
-static void write_transport(struct writer *w, const struct answer_local *local)
+static void write_transport(struct writer *w, const struct answer_local *local, bool active)
 {
     char fingerprint[FINGERPRINT_TEXT_MAX];
     fingerprint_format(&local->fingerprint, fingerprint);
     writer_text(w, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", local->ufrag, local->pwd);
-    writer_text(w, "a=fingerprint:%s\r\na=setup:passive\r\n", fingerprint);
+    writer_text(w, "a=fingerprint:%s\r\na=setup:%s\r\n", fingerprint,
+                active ? "active" : "passive");
 }
 
 static void write_feedback(struct writer *w, unsigned pt, uint32_t feedback)
@@ -166,7 +168,7 @@ static void write_candidate(struct writer *w, const struct addr *a, unsigned num
 }
 
 /* UDP and IPv4 first: some publishers use only the first host candidate (WHIP-88). */
-static void write_candidates(struct writer *w, const struct answer_local *local)
+void answertext_write_candidates(struct writer *w, const struct answer_local *local)
 {
     unsigned number = 0;
     for (unsigned pass = 0; pass < 4; pass++) {
@@ -220,7 +222,7 @@ static void write_accepted(struct writer *w, const struct section_view *view, bo
     if (track->rtx_pt > 0)
         writer_text(w, " %u", (unsigned)track->rtx_pt);
     write_connection(w, view->offered);
-    write_transport(w, view->local);
+    write_transport(w, view->local, view->active);
     for (size_t i = 0; i < ANSWERTEXT_EXTENSIONS; i++)
         write_extension(w, view, i);
     writer_text(w, "a=recvonly\r\na=rtcp-mux\r\na=rtcp-mux-only\r\n");
@@ -229,7 +231,7 @@ static void write_accepted(struct writer *w, const struct section_view *view, bo
     write_formats(w, view);
     write_layers(w, view);
     if (first)
-        write_candidates(w, view->local);
+        answertext_write_candidates(w, view->local);
 }
 
 int answertext_write(const struct sdp *offer, const struct answer_plan *plan,
@@ -249,6 +251,7 @@ int answertext_write(const struct sdp *offer, const struct answer_plan *plan,
             .format = plan->formats[i],
             .track = &out->tracks[s->kind == SDP_VIDEO ? TRACK_VIDEO : TRACK_AUDIO],
             .local = local,
+            .active = out->dtls_client,
         };
         write_accepted(&w, &view, i == plan->first);
     }

@@ -3,6 +3,7 @@
 #define SLUICE_RTC_ANSWERTEXT_H
 
 #include "gateway/rtc/answer.h"
+#include "lib/base/writer.h"
 
 /* A header extension that may be agreed, and the field of struct answer_track for its id. */
 struct answertext_extension {
@@ -24,5 +25,8 @@ struct answer_plan {
 /* Fills out->text and out->text_len from the plan and out->tracks. 0, or -EMSGSIZE. */
 int answertext_write(const struct sdp *offer, const struct answer_plan *plan,
                      const struct answer_local *local, struct answer *out);
+
+/* The a=candidate lines and a=end-of-candidates. */
+void answertext_write_candidates(struct writer *w, const struct answer_local *local);
 
 #endif

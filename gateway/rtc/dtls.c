@@ -1,4 +1,4 @@
-/* DTLS 1.2 server of one session without I/O (RFC 6347, 5764, 8827 6.5). */
+/* DTLS 1.2 end of one session without I/O (RFC 6347, 5764, 8827 6.5). */
 #include "gateway/rtc/dtls.h"
 
 #include "gateway/rtc/dtlsfilter.h"
@@ -20,6 +20,9 @@
 #define READS_MAX 16u      /* of decrypted data per record; nobody sends us any */
 #define CIPHERS                                                                                    \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
+/* A passive publisher may have an RSA certificate. */
+#define CLIENT_CIPHERS                                                                             \
+    CIPHERS ":ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES256-GCM-SHA384"
 #define GROUPS "X25519:P-256"
 #define PROFILES "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80"
 #define EXPORTER "EXTRACTOR-dtls_srtp" /* RFC 5764 4.2 */
@@ -42,6 +45,7 @@ struct dtls {
     SSL *ssl;
     BIO_METHOD *method;
     struct dtlsfilter filter;
+    bool client;
     unsigned restarts;
     bool started;
     uint64_t started_us; /* first ClientHello */
@@ -132,7 +136,7 @@ static int accept_any_chain(int ok, X509_STORE_CTX *store)
 static bool setup_context(struct dtls *d, const struct cert *cert)
 {
     char groups[] = GROUPS; /* OpenSSL's macro casts const away */
-    d->ctx = SSL_CTX_new(DTLS_server_method());
+    d->ctx = SSL_CTX_new(d->client ? DTLS_client_method() : DTLS_server_method());
     if (!d->ctx)
         return false;
     SSL_CTX_set_options(d->ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_QUERY_MTU |
@@ -142,7 +146,7 @@ static bool setup_context(struct dtls *d, const struct cert *cert)
     SSL_CTX_set_max_cert_list(d->ctx, CERT_LIST_MAX);
     return SSL_CTX_set_min_proto_version(d->ctx, DTLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(d->ctx, DTLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(d->ctx, CIPHERS) == 1 &&
+           SSL_CTX_set_cipher_list(d->ctx, d->client ? CLIENT_CIPHERS : CIPHERS) == 1 &&
            SSL_CTX_set1_groups_list(d->ctx, groups) == 1 &&
            SSL_CTX_set_tlsext_use_srtp(d->ctx, PROFILES) == 0 && /* 0 is success here */
            SSL_CTX_use_certificate(d->ctx, cert_x509(cert)) == 1 &&
@@ -161,7 +165,7 @@ static bool setup_method(struct dtls *d)
 static bool renew_ssl(struct dtls *d)
 {
     SSL_free(d->ssl);
-    d->filter = (struct dtlsfilter){.keyed = false};
+    d->filter = (struct dtlsfilter){.from_server = d->client};
     d->record_len = 0;
     d->plain_sequence = 0;
     d->ssl = SSL_new(d->ctx);
@@ -175,19 +179,23 @@ static bool renew_ssl(struct dtls *d)
     BIO_set_data(bio, d);
     BIO_set_init(bio, 1);
     SSL_set_bio(d->ssl, bio, bio); /* takes over bio */
-    SSL_set_accept_state(d->ssl);
+    if (d->client)
+        SSL_set_connect_state(d->ssl);
+    else
+        SSL_set_accept_state(d->ssl);
     SSL_set_mtu(d->ssl, DTLS_MTU); /* else 256-byte flights (SEC-06) */
     return true;
 }
 
-int dtls_new(const struct cert *cert, const struct fingerprint *peers, size_t count,
-             dtls_send_fn send, void *ctx, struct dtls **out)
+static int make(bool client, const struct cert *cert, const struct fingerprint *peers, size_t count,
+                dtls_send_fn send, void *ctx, struct dtls **out)
 {
     if (count == 0 || count > PEERS_MAX)
         return -EINVAL;
     struct dtls *d = calloc(1, sizeof(*d));
     if (!d)
         return -ENOMEM;
+    d->client = client;
     d->send = send;
     d->send_ctx = ctx;
     d->peer_count = count;
@@ -200,6 +208,18 @@ int dtls_new(const struct cert *cert, const struct fingerprint *peers, size_t co
     }
     *out = d;
     return 0;
+}
+
+int dtls_new(const struct cert *cert, const struct fingerprint *peers, size_t count,
+             dtls_send_fn send, void *ctx, struct dtls **out)
+{
+    return make(false, cert, peers, count, send, ctx, out);
+}
+
+int dtls_new_client(const struct cert *cert, const struct fingerprint *peers, size_t count,
+                    dtls_send_fn send, void *ctx, struct dtls **out)
+{
+    return make(true, cert, peers, count, send, ctx, out);
 }
 
 void dtls_free(struct dtls *d)
@@ -241,12 +261,14 @@ static bool export_keys(struct dtls *d, enum srtp_suite suite)
     bool ok = SSL_export_keying_material(d->ssl, material, total, EXPORTER, sizeof(EXPORTER) - 1,
                                          NULL, 0, 0) == 1;
     if (ok) {
-        /* client key, server key, client salt, server salt (SEC-10) */
+        /* client key, server key, client salt, server salt (SEC-10); for us the client is the
+         * publisher, whichever end of DTLS it is */
+        const uint8_t *salts = material + 2 * key_len;
         d->keys.suite = suite;
-        memcpy(d->keys.client_key, material, key_len);
-        memcpy(d->keys.server_key, material + key_len, key_len);
-        memcpy(d->keys.client_salt, material + 2 * key_len, salt_len);
-        memcpy(d->keys.server_salt, material + 2 * key_len + salt_len, salt_len);
+        memcpy(d->client ? d->keys.server_key : d->keys.client_key, material, key_len);
+        memcpy(d->client ? d->keys.client_key : d->keys.server_key, material + key_len, key_len);
+        memcpy(d->client ? d->keys.server_salt : d->keys.client_salt, salts, salt_len);
+        memcpy(d->client ? d->keys.client_salt : d->keys.server_salt, salts + salt_len, salt_len);
     }
     secret_wipe(material, sizeof(material));
     return ok;
@@ -288,17 +310,22 @@ static enum dtls_event finish_handshake(struct dtls *d)
     return DTLS_KEYED;
 }
 
-/* Anybody on the path can spoil a handshake with one datagram, so it may begin again (U4). */
+/* ---- records ---- */
+
+static enum dtls_event step_handshake(struct dtls *d);
+
+/* Anybody on the path can spoil a handshake with one datagram, so it may begin again (U4). A client
+ * sends its hello anew. */
 static enum dtls_event restart(struct dtls *d)
 {
     if (d->restarts == DTLS_RESTARTS_MAX)
         return fail(d, DTLS_FAILURE_HANDSHAKE);
     d->restarts++;
     drop_outbox(d);
-    return renew_ssl(d) ? DTLS_NONE : fail(d, DTLS_FAILURE_INTERNAL);
+    if (!renew_ssl(d))
+        return fail(d, DTLS_FAILURE_INTERNAL);
+    return d->client ? step_handshake(d) : DTLS_NONE;
 }
-
-/* ---- records ---- */
 
 static enum dtls_event step_handshake(struct dtls *d)
 {
@@ -349,6 +376,19 @@ static void take_record(struct dtls *d, const uint8_t *record, size_t len)
     }
 }
 
+enum dtls_event dtls_start(struct dtls *d, uint64_t now_us)
+{
+    if (!d->client || d->started || d->state != DTLS_HANDSHAKING)
+        return DTLS_NONE;
+    d->started = true;
+    d->started_us = now_us;
+    ERR_clear_error();
+    enum dtls_event event = step_handshake(d);
+    ERR_clear_error();
+    send_outbox(d);
+    return event;
+}
+
 enum dtls_event dtls_receive(struct dtls *d, const uint8_t *data, size_t len, uint64_t now_us)
 {
     struct reader datagram;
@@ -356,7 +396,7 @@ enum dtls_event dtls_receive(struct dtls *d, const uint8_t *data, size_t len, ui
     size_t record_len = 0;
     enum dtls_event event = DTLS_NONE;
     unsigned restarts = d->restarts;
-    if (d->state == DTLS_ENDED || len > DATAGRAM_MAX)
+    if (d->state == DTLS_ENDED || len > DATAGRAM_MAX || (d->client && !d->started))
         return DTLS_NONE;
     reader_init(&datagram, data, len);
     while (d->state != DTLS_ENDED && d->restarts == restarts &&

@@ -1,4 +1,5 @@
-/* DTLS 1.2 server of one session without I/O (RFC 6347, 5764, 8827 6.5).
+/* DTLS 1.2 end of one session without I/O: server, or client for a publisher that is passive
+ * (RFC 6347, 5764, 8827 6.5).
  *
  * Datagrams in, datagrams out through a callback, events back. Only feed it datagrams of validated
  * tuples (threats.md U3). Before the handshake is done a strict filter keeps stray records away
@@ -18,7 +19,7 @@
 
 #define DTLS_MTU 1200u
 #define DTLS_RESTARTS_MAX 3u
-#define DTLS_HANDSHAKE_US (5u * 1000000u) /* from the first ClientHello to keys (SEC-07) */
+#define DTLS_HANDSHAKE_US (5u * 1000000u) /* from the ClientHello to keys (SEC-07) */
 
 struct dtls;
 
@@ -46,7 +47,14 @@ typedef void (*dtls_send_fn)(void *ctx, const uint8_t *data, size_t len);
  * least 1. 0, -EINVAL, -ENOMEM or -EIO. */
 int dtls_new(const struct cert *cert, const struct fingerprint *peers, size_t count,
              dtls_send_fn send, void *ctx, struct dtls **out);
+/* The same as client (WHIP-86): nothing is sent before dtls_start. */
+int dtls_new_client(const struct cert *cert, const struct fingerprint *peers, size_t count,
+                    dtls_send_fn send, void *ctx, struct dtls **out);
 void dtls_free(struct dtls *dtls); /* sends nothing; wipes keys; NULL allowed */
+
+/* Client: sends the ClientHello, once; call it after the first valid check, never before
+ * (threats.md U3). Server: does nothing. */
+enum dtls_event dtls_start(struct dtls *dtls, uint64_t now_us);
 
 /* Takes one datagram (demux class DEMUX_DTLS). Never an error: hostile bytes are dropped. */
 enum dtls_event dtls_receive(struct dtls *dtls, const uint8_t *data, size_t len, uint64_t now_us);
@@ -56,7 +64,8 @@ enum dtls_event dtls_on_timer(struct dtls *dtls, uint64_t now_us);
 /* When dtls_on_timer wants to be called, UINT64_MAX for never. Changes with every call above. */
 uint64_t dtls_deadline_us(const struct dtls *dtls, uint64_t now_us);
 
-/* The SRTP keys. 0, or -EPROTO before DTLS_KEYED. The caller wipes *out. */
+/* The SRTP keys; as for srtp_new in either role: client_key is the publisher's. 0, or -EPROTO
+ * before DTLS_KEYED. The caller wipes *out. */
 int dtls_get_keys(const struct dtls *dtls, struct srtp_keys *out);
 
 /* Sends close_notify if there are keys and wipes them. Later datagrams are dropped. */

@@ -8,6 +8,8 @@
 
 enum record_type { CHANGE_CIPHER_SPEC = 20, ALERT = 21, HANDSHAKE = 22, APPLICATION_DATA = 23 };
 
+#define SERVER_HELLO_DONE 14 /* the only message without a body */
+
 struct record {
     uint8_t type;
     uint16_t version;
@@ -16,16 +18,26 @@ struct record {
     size_t len;
 };
 
-/* The place of each message in a client's flight is fixed: we send no HelloVerifyRequest. */
-static bool is_expected(uint8_t type, uint16_t sequence)
+/* We send no HelloVerifyRequest as a server, but may get one as a client. */
+static bool is_expected(bool from_server, uint8_t type, uint16_t sequence)
 {
-    static const struct {
+    static const struct place {
+        bool from_server;
         uint8_t type;
-        uint16_t sequence;
-    } flight[] = {{1, 0}, {11, 1}, {16, 2}, {15, 3}};
-    for (size_t i = 0; i < sizeof(flight) / sizeof(flight[0]); i++) {
-        if (flight[i].type == type)
-            return flight[i].sequence == sequence;
+        uint16_t first;
+        uint16_t last;
+    } places[] = {
+        {false, 1, 0, 0},  {false, 11, 1, 1},
+        {false, 16, 2, 2}, {false, 15, 3, 3},
+        {true, 3, 0, 0},   {true, 2, 0, 1},
+        {true, 11, 1, 2},  {true, 12, 2, 3},
+        {true, 13, 3, 4},  {true, SERVER_HELLO_DONE, 3, 5},
+        {true, 4, 4, 6},
+    };
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const struct place *p = &places[i];
+        if (p->from_server == from_server && p->type == type)
+            return sequence >= p->first && sequence <= p->last;
     }
     return false;
 }
@@ -43,10 +55,12 @@ static bool pass_handshake(struct dtlsfilter *filter, const struct record *recor
         uint32_t offset = reader_u24(&r);
         uint32_t part = reader_u24(&r);
         reader_bytes(&r, part);
-        if (!reader_ok(&r) || part == 0 || len > DTLSFILTER_MESSAGE_MAX || offset > len ||
-            part > len - offset || !is_expected(type, sequence))
+        bool done = filter->from_server && type == SERVER_HELLO_DONE && len == 0;
+        if (!reader_ok(&r) || (part == 0 && !done) || len > DTLSFILTER_MESSAGE_MAX ||
+            offset > len || part > len - offset ||
+            !is_expected(filter->from_server, type, sequence))
             return false;
-        hello = hello || sequence == 0;
+        hello = hello || type <= 3;
     } while (reader_left(&r) > 0);
     if (!hello && !filter->hello_seen)
         return false;

@@ -1,5 +1,6 @@
-/* Fuzzes a DTLS server with a sequence of datagrams: two bytes of length, then the datagram. It
- * never gets keys, never sends more than a few times what it receives, and never crashes. */
+/* Fuzzes a DTLS end, of either role, with a sequence of datagrams: two bytes of length, then the
+ * datagram. It never gets keys, never sends more than a few times what it receives, and never
+ * crashes. */
 #include "gateway/rtc/dtls.h"
 
 #include "lib/base/reader.h"
@@ -27,8 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t now_us = 1;
     if (!cert && cert_new(&cert) < 0)
         abort();
-    if (dtls_new(cert, &peer, 1, on_send, NULL, &dtls) < 0)
+    int err = size & 1 ? dtls_new_client(cert, &peer, 1, on_send, NULL, &dtls)
+                       : dtls_new(cert, &peer, 1, on_send, NULL, &dtls);
+    if (err < 0)
         abort();
+    (void)dtls_start(dtls, now_us);
     reader_init(&r, data, size);
     while (reader_left(&r) > 2) {
         size_t len = reader_u16(&r);

@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    struct dtlsfilter filter = {.keyed = data[0] & 1, .hello_seen = data[0] & 2};
+    struct dtlsfilter filter = {
+        .keyed = data[0] & 1, .hello_seen = data[0] & 2, .from_server = data[0] & 4};
     struct reader datagram;
     const uint8_t *record = NULL;
     size_t len = 0;

@@ -243,6 +243,19 @@ static void ICE_09_RFC6544_tcp_candidates_come_behind_all_udp_ones(void **state)
     b->local.tcp_count = 0;
 }
 
+static void WHIP_86_passive_publisher_with_our_client_role(void **state)
+{
+    struct bench *b = *state;
+    b->local.dtls_client = true;
+    expect_file(b, "ffmpeg_passive");
+    assert_true(b->answer.dtls_client);
+    assert_true(has(b, "a=setup:active\r\n"));
+    assert_false(has(b, "a=setup:passive"));
+    expect_file(b, "ffmpeg_active"); /* everybody else stays the client */
+    assert_false(b->answer.dtls_client);
+    b->local.dtls_client = false;
+}
+
 static void WHIP_88_ipv4_candidates_come_first(void **state)
 {
     struct bench *b = *state;
@@ -600,6 +613,7 @@ int main(void)
         cmocka_unit_test(COD_16_ffmpeg),
         cmocka_unit_test(WHIP_85_passive_publisher_is_refused),
         cmocka_unit_test(ICE_09_RFC6544_tcp_candidates_come_behind_all_udp_ones),
+        cmocka_unit_test(WHIP_86_passive_publisher_with_our_client_role),
         cmocka_unit_test(WHIP_88_ipv4_candidates_come_first),
         cmocka_unit_test(WHIP_89_answer_starts_with_version_and_is_short),
         cmocka_unit_test(WHIP_89_too_long_answer_is_refused),

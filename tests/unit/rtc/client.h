@@ -53,6 +53,7 @@ struct client_options {
     bool no_certificate;
     bool long_hello; /* above one datagram */
     unsigned mtu;    /* 0: 1200 */
+    bool server;     /* the publisher is passive */
 };
 
 struct client {
@@ -109,7 +110,7 @@ static inline bool client_init(struct client *c, const struct cert *cert,
     for (size_t i = 0; i < sizeof(alpn); i += 13)
         alpn[i] = 12;
     memset(c, 0, sizeof(*c));
-    c->ctx = SSL_CTX_new(DTLS_client_method());
+    c->ctx = SSL_CTX_new(options->server ? DTLS_server_method() : DTLS_client_method());
     if (!c->ctx)
         return false;
     if (options->groups && text_copy(groups, sizeof(groups), slice_of(options->groups)) < 0)
@@ -139,7 +140,10 @@ static inline bool client_init(struct client *c, const struct cert *cert,
     BIO_set_data(bio, c);
     BIO_set_init(bio, 1);
     SSL_set_bio(c->ssl, bio, bio);
-    SSL_set_connect_state(c->ssl);
+    if (options->server)
+        SSL_set_accept_state(c->ssl);
+    else
+        SSL_set_connect_state(c->ssl);
     SSL_set_mtu(c->ssl, options->mtu ? options->mtu : 1200);
     return true;
 }

@@ -63,6 +63,32 @@ static void U6_messages_have_their_place(void **state)
     }
 }
 
+static void U6_a_servers_messages_have_their_place(void **state)
+{
+    static const struct {
+        uint8_t type;
+        uint8_t first;
+        uint8_t last;
+    } places[] = {{3, 0, 0}, {2, 0, 1}, {11, 1, 2}, {12, 2, 3}, {13, 3, 4}, {14, 3, 5}, {4, 4, 6}};
+    (void)state;
+    for (unsigned type = 0; type < 256; type++) {
+        for (uint8_t sequence = 0; sequence < 8; sequence++) {
+            struct dtlsfilter filter = {.from_server = true, .hello_seen = true};
+            const uint8_t record[] = {RECORD(22, 0, 14), MESSAGE((uint8_t)type, 2, sequence), 7, 7};
+            bool right = false;
+            for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+                right = right || (places[i].type == type && sequence >= places[i].first &&
+                                  sequence <= places[i].last);
+            assert_int_equal(passed(&filter, record, sizeof(record)), right ? sizeof(record) : 0);
+        }
+    }
+    static const uint8_t done[] = {RECORD(22, 0, 12), MESSAGE(14, 0, 4)};
+    static const uint8_t empty[] = {RECORD(22, 0, 12), MESSAGE(2, 0, 1)};
+    struct dtlsfilter filter = {.from_server = true, .hello_seen = true};
+    assert_int_equal(passed(&filter, done, sizeof(done)), sizeof(done));
+    assert_int_equal(passed(&filter, empty, sizeof(empty)), 0);
+}
+
 static void U6_claims_are_bounded(void **state)
 {
     struct dtlsfilter filter = {.hello_seen = true};
@@ -150,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(U4_only_a_hello_comes_first),
         cmocka_unit_test(U6_messages_have_their_place),
+        cmocka_unit_test(U6_a_servers_messages_have_their_place),
         cmocka_unit_test(U6_claims_are_bounded),
         cmocka_unit_test(SEC_04_several_messages_and_records_pass),
         cmocka_unit_test(U9_after_keys_epoch_0_is_over),
