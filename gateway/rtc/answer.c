@@ -217,10 +217,16 @@ static int take_transport(const struct sdp *offer, const struct answer_plan *pla
 
 /* ---- the whole ---- */
 
-static const char *codec_reason(enum sdp_kind kind, uint32_t codecs)
+/* Why no format of a section can be taken. */
+static const char *codec_reason(const struct sdp_section *s, uint32_t codecs)
 {
-    if (kind == SDP_AUDIO)
-        return "Audio must be offered as Opus.";
+    if (s->kind == SDP_AUDIO)
+        return "Audio must be offered as Opus (opus/48000/2).";
+    for (size_t i = 0; i < s->format_count; i++) {
+        if (codecs & 1u << answercodec_of(&s->formats[i]))
+            return "The offered profiles of the video codec can not be played; H.264 must be "
+                   "Baseline, Main or High with packetization-mode 0 or 1.";
+    }
     return codecs == ANSWER_CODECS_FIRST
                ? "Video must be offered as H.264 (4:2:0) or VP8."
                : "Video must be offered as H.264 (4:2:0), H.265, VP9, AV1 or VP8.";
@@ -241,7 +247,7 @@ static int plan_section(const struct sdp *offer, size_t index, const struct answ
     uint32_t codecs = local->codecs ? local->codecs : ANSWER_CODECS_FIRST;
     const struct sdp_format *format = answercodec_choose(s, codecs);
     if (!format)
-        return refuse(reason, -ENOTSUP, codec_reason(s->kind, codecs));
+        return refuse(reason, -ENOTSUP, codec_reason(s, codecs));
     if (plan->accepted++ == 0) {
         plan->first = index;
         out->first = s->kind == SDP_VIDEO ? TRACK_VIDEO : TRACK_AUDIO;

@@ -35,6 +35,7 @@ struct answer_local {
     size_t tcp_count;                 /* 0 to STREAM_ADDRESSES_MAX */
     uint64_t session_id;              /* for the o= line, below 2^63 */
     uint32_t start_bitrate_kbps;      /* x-google-start-bitrate of video; 0 leaves it out */
+    uint32_t max_bitrate_kbps;        /* ceiling of video (b=AS, x-google-max-bitrate); 0: none */
     bool dtls_client;                 /* this process calls dtls_new_client and dtls_start */
     bool transport_cc;                /* this process sends transport-wide feedback (twcc.h) */
     bool simulcast;  /* this process takes layers apart; else one stream is asked for */

@@ -73,9 +73,14 @@ static void write_head(struct writer *w, const struct sdp_section *s, unsigned p
     write_slice(w, s->proto);
 }
 
-static void write_connection(struct writer *w, const struct sdp_section *s)
+/* most_kbps: what we are willing to receive, 0 for no ceiling. Some publishers know only the older
+ * form (RFC 8866 5.8), some prefer bits per second without headers (RFC 3890). */
+static void write_connection(struct writer *w, const struct sdp_section *s, uint32_t most_kbps)
 {
     writer_text(w, "\r\nc=IN IP4 0.0.0.0\r\n");
+    if (most_kbps > 0)
+        writer_text(w, "b=AS:%" PRIu32 "\r\nb=TIAS:%" PRIu64 "\r\n", most_kbps,
+                    (uint64_t)most_kbps * 1000);
     if (s->mid.len == 0)
         return;
     writer_text(w, "a=mid:");
@@ -89,7 +94,7 @@ static void write_refused(struct writer *w, const struct sdp_section *s)
     write_head(w, s, 0);
     writer_text(w, " ");
     write_slice(w, slice_cut(&formats, ' '));
-    write_connection(w, s);
+    write_connection(w, s, 0);
     writer_text(w, "a=inactive\r\n");
 }
 
@@ -129,8 +134,12 @@ static void write_fmtp(struct writer *w, const struct section_view *view)
     struct writer text;
     writer_init(&text, bytes, sizeof(bytes));
     answercodec_write_parameters(&text, view->format);
-    if (view->offered->kind == SDP_VIDEO)
-        write_bitrate(&text, "x-google-start-bitrate", view->local->start_bitrate_kbps);
+    if (view->offered->kind == SDP_VIDEO) {
+        uint32_t most = view->local->max_bitrate_kbps;
+        uint32_t start = view->local->start_bitrate_kbps;
+        write_bitrate(&text, "x-google-start-bitrate", most > 0 && start > most ? most : start);
+        write_bitrate(&text, "x-google-max-bitrate", most);
+    }
     if (!writer_ok(&text))
         w->failed = true;
     if (text.len == 0)
@@ -221,7 +230,8 @@ static void write_accepted(struct writer *w, const struct section_view *view, bo
     writer_text(w, " %u", (unsigned)track->pt);
     if (track->rtx_pt > 0)
         writer_text(w, " %u", (unsigned)track->rtx_pt);
-    write_connection(w, view->offered);
+    write_connection(w, view->offered,
+                     view->offered->kind == SDP_VIDEO ? view->local->max_bitrate_kbps : 0);
     write_transport(w, view->local, view->active);
     for (size_t i = 0; i < ANSWERTEXT_EXTENSIONS; i++)
         write_extension(w, view, i);

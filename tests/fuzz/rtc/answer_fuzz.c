@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .address_count = 2,
         .session_id = 1,
         .start_bitrate_kbps = size & 1 ? 2000 : 0,
+        .max_bitrate_kbps = size & 32 ? 6000 : 0,
         .dtls_client = size & 16,
         .transport_cc = size & 2,
         .simulcast = size & 4,

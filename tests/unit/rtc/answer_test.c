@@ -305,6 +305,7 @@ static void expect_refusals(struct bench *b, const struct refusal *list, size_t 
         if (err != list[i].error)
             fail_msg("offer %zu gives %d (%s)", i, err, b->reason ? b->reason : "");
         assert_int_equal(b->reason[strlen(b->reason) - 1], '.');
+        assert_true(strlen(b->reason) < STREAM_REASON_MAX);
     }
 }
 
@@ -598,6 +599,48 @@ static void WHIP_94_layers_restricted_to_another_codec(void **state)
     assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 97);
 }
 
+static void U15_ceiling_is_told_in_the_video_section(void **state)
+{
+    struct bench *b = *state;
+    b->local.max_bitrate_kbps = 1500;
+    assert_int_equal(answer_text(b, HEAD AUDIO SENDS VIDEO SENDS), 0);
+    assert_true(has(b, "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\n"
+                       "b=AS:1500\r\nb=TIAS:1500000\r\na=mid:1\r\n"));
+    /* The start is not above the ceiling. */
+    assert_true(has(b, "a=fmtp:96 x-google-start-bitrate=1500;x-google-max-bitrate=1500\r\n"));
+    const char *first = memmem(b->answer.text, b->answer.text_len, "b=AS", 4);
+    const char *video = memmem(b->answer.text, b->answer.text_len, "m=video", 7);
+    assert_true(first > video);
+    b->local.max_bitrate_kbps = UINT32_MAX;
+    assert_int_equal(answer_text(b, HEAD VIDEO SENDS), 0);
+    assert_true(has(b, "b=AS:4294967295\r\nb=TIAS:4294967295000\r\n"));
+    assert_true(has(b, "x-google-start-bitrate=2000;"));
+    b->local.max_bitrate_kbps = 0;
+    assert_int_equal(answer_text(b, HEAD VIDEO SENDS), 0);
+    assert_false(has(b, "\nb=") || has(b, "max-bitrate"));
+}
+
+static void WHIP_11_reasons_name_the_cause(void **state)
+{
+    static const struct {
+        const char *offer;
+        const char *word;
+    } rows[] = {
+        {HEAD VIDEO_LINE " 97\r\na=mid:1\r\na=rtpmap:97 H264/90000\r\n"
+                         "a=fmtp:97 profile-level-id=f4001f\r\n" SENDS,
+         "profiles"},
+        {HEAD VIDEO_LINE " 97\r\na=mid:1\r\na=rtpmap:97 VP9/90000\r\n" SENDS, "VP8"},
+        {HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n" SENDS, "Opus"},
+        {HEAD AUDIO TRANSPORT "a=recvonly\r\n", "sendonly"},
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(answer_text(b, rows[i].offer), -ENOTSUP);
+        assert_non_null(strstr(b->reason, rows[i].word));
+        assert_true(strlen(b->reason) < STREAM_REASON_MAX);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -634,6 +677,8 @@ int main(void)
         cmocka_unit_test(WHIP_94_layers_need_the_rid_extension),
         cmocka_unit_test(WHIP_94_four_layers_at_most),
         cmocka_unit_test(WHIP_94_layers_restricted_to_another_codec),
+        cmocka_unit_test(U15_ceiling_is_told_in_the_video_section),
+        cmocka_unit_test(WHIP_11_reasons_name_the_cause),
         cmocka_unit_test(RTP_04_only_mid_is_taken_of_the_extensions),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
