@@ -245,7 +245,7 @@ static void push(struct media_track *t, const struct rtp_packet *packet, bool re
                                  .marker = packet->marker,
                                  .arrival_us = now_us};
     struct jitter_missing missing;
-    if (nack_remove(&t->nack, packet->sequence, now_us))
+    if (nack_remove(&t->nack, packet->sequence, repair, now_us) == NACK_REPAIRED)
         t->media->stats.recovered++;
     if (jitter_push(t->jitter, packet->sequence, &media, repair, &missing) == JITTER_OLD)
         return;

@@ -1,4 +1,4 @@
-/* The list of missing packets of one source: when to ask for each again. */
+/* The list of missing packets of one source: when to ask for each, and when again. */
 #include "gateway/ingest/nack.h"
 
 #include "lib/base/clock.h"
@@ -6,11 +6,91 @@
 #include <errno.h>
 #include <string.h>
 
+#define LATE_FADE 64u  /* each true loss takes this part off the wait for overtaken packets */
+#define LEAST_FADE 32u /* part that a packet which came too soon takes off the least round trip */
+
 void nack_init(struct nack *n)
 {
     n->count = 0;
-    n->round_trip_us = NACK_ROUND_TRIP_US;
+    n->round_trip = (struct nack_mean){.known = false};
+    n->least_us = 0;
+    n->late = (struct nack_mean){.known = false};
 }
+
+/* ---- what is learned ---- */
+
+/* RFC 6298 2.2 and 2.3. */
+static void learn(struct nack_mean *m, uint64_t sample_us)
+{
+    if (sample_us > NACK_SAMPLE_MAX_US)
+        sample_us = NACK_SAMPLE_MAX_US;
+    if (!m->known) {
+        *m = (struct nack_mean){.known = true, .mean_us = sample_us, .deviation_us = sample_us / 2};
+        return;
+    }
+    uint64_t off = sample_us > m->mean_us ? sample_us - m->mean_us : m->mean_us - sample_us;
+    m->deviation_us = (m->deviation_us * 3 + off) / 4;
+    m->mean_us = (m->mean_us * 7 + sample_us) / 8;
+}
+
+static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
+{
+    if (value < least)
+        return least;
+    return value > most ? most : value;
+}
+
+uint64_t nack_wait_us(const struct nack *n)
+{
+    uint64_t wait_us = n->late.mean_us + 3 * n->late.deviation_us;
+    return n->late.known ? within(wait_us, NACK_WAIT_MIN_US, NACK_WAIT_MAX_US) : NACK_WAIT_US;
+}
+
+uint64_t nack_repeat_us(const struct nack *n)
+{
+    uint64_t repeat_us = n->round_trip.mean_us + 4 * n->round_trip.deviation_us;
+    return n->round_trip.known ? within(repeat_us, NACK_REPEAT_MIN_US, NACK_REPEAT_MAX_US)
+                               : NACK_REPEAT_US;
+}
+
+uint64_t nack_round_trip_us(const struct nack *n)
+{
+    return n->round_trip.mean_us;
+}
+
+/* No answer can have come in that time. */
+static bool too_soon(const struct nack *n, uint64_t passed_us)
+{
+    return n->round_trip.known && passed_us < n->least_us - n->least_us / 4;
+}
+
+/* After a repeat the packet answers the last request that is old enough (Karn's rule would learn
+ * only from the quick answers, and repeats would come too early for ever). Without any knowledge
+ * the request before is the likely one: the first interval is a guess. */
+static void learn_round_trip(struct nack *n, const struct nack_entry *entry, uint64_t now_us)
+{
+    uint64_t sample_us = now_us - entry->sent_us;
+    bool earlier = !n->round_trip.known || too_soon(n, sample_us);
+    if (entry->tries > 1 && earlier)
+        sample_us = now_us - entry->previous_us;
+    if (!n->round_trip.known || sample_us < n->least_us)
+        n->least_us = sample_us;
+    learn(&n->round_trip, sample_us);
+}
+
+static void learn_late(struct nack *n, uint64_t late_us)
+{
+    learn(&n->late, late_us < NACK_WAIT_MAX_US ? late_us : NACK_WAIT_MAX_US);
+}
+
+/* A hole was a loss: on a network where nothing is overtaken the wait becomes the least. */
+static void fade_late(struct nack *n)
+{
+    n->late.mean_us -= n->late.mean_us / LATE_FADE;
+    n->late.deviation_us -= n->late.deviation_us / LATE_FADE;
+}
+
+/* ---- the list ---- */
 
 int nack_add(struct nack *n, uint16_t first, uint16_t count, uint64_t now_us)
 {
@@ -18,36 +98,43 @@ int nack_add(struct nack *n, uint16_t first, uint16_t count, uint64_t now_us)
         n->count = 0;
         return -ENOSPC;
     }
+    uint64_t due_us = now_us + nack_wait_us(n);
     for (uint16_t i = 0; i < count; i++)
-        n->entries[n->count++] = (struct nack_entry){.sequence = (uint16_t)(first + i),
-                                                     .due_us = now_us + NACK_REORDER_US};
+        n->entries[n->count++] = (struct nack_entry){
+            .sequence = (uint16_t)(first + i), .found_us = now_us, .due_us = due_us};
     return 0;
 }
 
-/* Smoothed like TCP's: an eighth of each sample. */
-static void learn_round_trip(struct nack *n, uint64_t sample_us)
+static enum nack_arrival judge(struct nack *n, const struct nack_entry *entry, bool rtx,
+                               uint64_t now_us)
 {
-    if (sample_us < NACK_ROUND_TRIP_MIN_US)
-        sample_us = NACK_ROUND_TRIP_MIN_US;
-    if (sample_us > NACK_ROUND_TRIP_MAX_US)
-        sample_us = NACK_ROUND_TRIP_MAX_US;
-    n->round_trip_us = (n->round_trip_us * 7 + sample_us) / 8;
+    uint64_t late_us = now_us - entry->found_us;
+    if (entry->tries == 0) {
+        learn_late(n, late_us);
+        return NACK_OVERTAKEN;
+    }
+    if (!rtx && entry->tries == 1 && too_soon(n, now_us - entry->sent_us)) {
+        learn_late(n, late_us);
+        n->least_us -= n->least_us / LEAST_FADE; /* or else a way that became shorter */
+        return NACK_OVERTAKEN;
+    }
+    fade_late(n);
+    learn_round_trip(n, entry, now_us);
+    return NACK_REPAIRED;
 }
 
-bool nack_remove(struct nack *n, uint16_t sequence, uint64_t now_us)
+enum nack_arrival nack_remove(struct nack *n, uint16_t sequence, bool rtx, uint64_t now_us)
 {
     for (size_t i = 0; i < n->count; i++) {
         struct nack_entry *entry = &n->entries[i];
         if (entry->sequence != sequence)
             continue;
-        bool asked = entry->tries > 0;
-        if (entry->tries == 1) /* after a repeat nobody knows which request was answered */
-            learn_round_trip(n, now_us - entry->sent_us);
+        enum nack_arrival arrival = judge(n, entry, rtx, now_us);
         n->count--;
         memmove(entry, entry + 1, (n->count - i) * sizeof(*entry));
-        return asked;
+        return arrival;
     }
-    return false;
+    return NACK_NOT_LISTED;
 }
 
 void nack_forget(struct nack *n, uint16_t next)
@@ -64,13 +151,15 @@ void nack_forget(struct nack *n, uint16_t next)
 size_t nack_take(struct nack *n, uint64_t now_us, uint16_t *out, size_t cap)
 {
     size_t count = 0;
+    uint64_t repeat_us = nack_repeat_us(n);
     for (size_t i = 0; i < n->count && count < cap; i++) {
         struct nack_entry *entry = &n->entries[i];
         if (entry->due_us > now_us)
             continue;
         entry->tries++;
+        entry->previous_us = entry->sent_us;
         entry->sent_us = now_us;
-        entry->due_us = entry->tries < NACK_TRIES_MAX ? now_us + n->round_trip_us : UINT64_MAX;
+        entry->due_us = entry->tries < NACK_TRIES_MAX ? now_us + repeat_us : UINT64_MAX;
         out[count++] = entry->sequence;
     }
     return count;

@@ -55,6 +55,7 @@ struct session {
     uint64_t last_packet_us; /* survives the media for the last report */
     unsigned rtcp_this_second;
     uint64_t bad_srtp;
+    uint64_t replayed;
     uint64_t dropped;
 };
 
@@ -120,8 +121,9 @@ static void enter_ended(struct session *s, enum end_reason reason)
     wipe(s);
     log_event(LOG_INFO, "ended",
               "session=%" PRIu64 " reason=%s last_packet_us=%" PRIu64 " bad_srtp=%" PRIu64
-              " dropped=%" PRIu64,
-              s->bind.session, end_reason_name(reason), s->last_packet_us, s->bad_srtp, s->dropped);
+              " replayed=%" PRIu64 " dropped=%" PRIu64,
+              s->bind.session, end_reason_name(reason), s->last_packet_us, s->bad_srtp, s->replayed,
+              s->dropped);
     report(s, INGEST_ENDED, reason);
 }
 
@@ -393,6 +395,17 @@ static void on_dtls_event(struct session *s, enum dtls_event event, uint64_t now
     }
 }
 
+/* A replay is authentic: mostly a repair that came twice (RTP-09), no sign of an attack. */
+static void note_srtp_failure(struct session *s, int error)
+{
+    if (error == -EALREADY)
+        s->replayed++;
+    else if (error == -EDQUOT)
+        s->dropped++;
+    else
+        s->bad_srtp++;
+}
+
 static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
 {
     struct rtp_packet clear;
@@ -400,8 +413,9 @@ static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t le
         s->dropped++;
         return;
     }
-    if (srtp_decrypt_rtp(s->srtp, data, &len, now_us) < 0) {
-        s->bad_srtp++;
+    int rc = srtp_decrypt_rtp(s->srtp, data, &len, now_us);
+    if (rc < 0) {
+        note_srtp_failure(s, rc);
         return;
     }
     note_alive(s, path, now_us);
@@ -420,8 +434,9 @@ static void receive_rtcp(struct session *s, size_t path, uint8_t *data, size_t l
         return;
     }
     s->rtcp_this_second++;
-    if (srtp_decrypt_rtcp(s->srtp, data, &len) < 0) {
-        s->bad_srtp++;
+    int rc = srtp_decrypt_rtcp(s->srtp, data, &len);
+    if (rc < 0) {
+        note_srtp_failure(s, rc);
         return;
     }
     note_alive(s, path, now_us);
@@ -499,6 +514,7 @@ static void tick(struct session *s, uint64_t now_us)
     media_tick(s->media);
     struct stats stats = s->media->stats;
     stats.bad_srtp = s->bad_srtp;
+    stats.replayed = s->replayed;
     stats.dropped += s->dropped;
     s->io.stats(s->ctx, &stats);
 }

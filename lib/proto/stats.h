@@ -2,27 +2,63 @@
 #ifndef SLUICE_PROTO_STATS_H
 #define SLUICE_PROTO_STATS_H
 
+#include "lib/proto/stream.h"
+
 #include <stdint.h>
 
+#define STATS_CLIENT_MAX 24u
+
+/* One track; with simulcast all layers of it, but picture, frames and bitrate of the one that is
+ * passed on. */
+struct stats_track {
+    uint64_t packets; /* of the source itself, without repairs */
+    uint64_t bytes;   /* of these packets, decrypted */
+    uint64_t frames;
+    uint64_t key_frames;
+    uint64_t lost;           /* packets given up */
+    uint64_t recovered_rtx;  /* packets that came after a NACK, by RTX */
+    uint64_t recovered_same; /* and as the same packet again */
+    uint64_t overtaken;      /* packets that came late by themselves */
+    uint64_t nacked;         /* sequence numbers asked for, repeats counted */
+    uint64_t plis;
+    uint32_t bitrate_bps;   /* over the last second */
+    uint32_t jitter_us;     /* of arrivals, RFC 3550 A.8 */
+    uint32_t loss_permille; /* on the way, before repair, lately */
+    uint32_t hold_us;       /* last second's mean from a frame's first packet to the ring */
+    uint16_t width;         /* of the last key frame */
+    uint16_t height;
+    uint8_t codec; /* enum codec */
+    uint8_t layers;
+    uint8_t pad[2];
+};
+_Static_assert(sizeof(struct stats_track) == 104, "message layout");
+
+/* frames to plis: sums over the tracks. */
 struct stats {
-    uint64_t packets;
+    uint64_t packets; /* accepted, repairs too */
     uint64_t bytes;
     uint64_t frames;
     uint64_t key_frames;
-    uint64_t lost;      /* packets given up */
-    uint64_t recovered; /* packets that came after a NACK */
-    uint64_t nacks;
+    uint64_t lost;
+    uint64_t recovered;
+    uint64_t nacks; /* messages */
     uint64_t plis;
-    uint64_t bad_srtp;       /* authentication failures and replays */
+    uint64_t bad_srtp;       /* packets that were not authentic or malformed */
+    uint64_t replayed;       /* authentic ones that came before, needless repairs among them */
+    uint64_t over_limit;     /* packets above the grant's ceiling, dropped (threats.md U15) */
     uint64_t dropped;        /* everything else that was ignored */
     uint64_t last_packet_us; /* CLOCK_MONOTONIC of the last accepted media packet */
+    uint32_t round_trip_us;  /* smoothed, from NACK to repair; 0: not known */
     uint32_t bitrate_bps;    /* over the last second */
     uint16_t width;
     uint16_t height;
     uint8_t video_codec;
     uint8_t audio_codec;
-    uint8_t pad[6];
+    uint8_t transport_cc; /* 1: feedback for the sender's own estimator, 0: REMB or nothing */
+    uint8_t pad;
+    struct stats_track tracks[TRACK_COUNT];
+    char client[STATS_CLIENT_MAX]; /* software, as far as its offer tells; may be empty */
 };
-_Static_assert(sizeof(struct stats) == 104, "message layout");
+_Static_assert(sizeof(struct stats) == 352, "message layout");
 
 #endif

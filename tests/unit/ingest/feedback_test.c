@@ -156,8 +156,8 @@ static void RTP_08_nack_names_what_is_missing(void **state)
     hear_video(f, 5, 1000000);
     write_at(f, 1000000);
     hear_video(f, 8, 1100000);
-    assert_int_equal(feedback_due_us(&f->feedback, f->media), 1100000 + NACK_REORDER_US);
-    assert_true(write_at(f, 1100000 + NACK_REORDER_US));
+    assert_int_equal(feedback_due_us(&f->feedback, f->media), 1100000 + NACK_WAIT_US);
+    assert_true(write_at(f, 1100000 + NACK_WAIT_US));
     assert_true(find(f, RTCP_RTPFB, RTCP_FB_NACK, &packet));
     assert_int_equal(rtcp_parse_feedback(&packet, &nack), 0);
     assert_int_equal(nack.media_ssrc, VIDEO_SSRC);
@@ -177,7 +177,7 @@ static void without_reduced_size_a_report_comes_first(void **state)
     hear_video(f, 5, 1000000);
     write_at(f, 1000000);
     hear_video(f, 8, 1100000);
-    assert_true(write_at(f, 1100000 + NACK_REORDER_US));
+    assert_true(write_at(f, 1100000 + NACK_WAIT_US));
     assert_true(find(f, RTCP_RR, 0, &packet));
     assert_true(find(f, RTCP_RTPFB, RTCP_FB_NACK, &packet));
 }

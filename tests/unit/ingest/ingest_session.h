@@ -198,10 +198,10 @@ static inline void go_keyed(struct fixture *f)
     assert_int_equal(session_state(f->session), SESSION_KEYED);
 }
 
-static inline void send_rtp(struct fixture *f, size_t path, const void *payload, size_t len,
-                            uint32_t time, bool marker)
+/* Encrypts the client's next packet of video into data, which has room for 1,500 bytes. */
+static inline size_t seal_rtp(struct fixture *f, const void *payload, size_t len, uint32_t time,
+                              bool marker, uint8_t *data)
 {
-    uint8_t data[1500];
     const struct test_packet packet = {.ssrc = VIDEO_SSRC,
                                        .pt = 96,
                                        .marker = marker,
@@ -209,9 +209,17 @@ static inline void send_rtp(struct fixture *f, size_t path, const void *payload,
                                        .time = time,
                                        .payload = payload,
                                        .len = len};
-    size_t plain = build_test_packet(&packet, data, sizeof(data));
-    assert_int_equal(srtp_encrypt_rtp(f->client.srtp, data, &plain, sizeof(data)), 0);
-    receive(f, path, data, plain);
+    size_t sealed = build_test_packet(&packet, data, 1500);
+    assert_int_equal(srtp_encrypt_rtp(f->client.srtp, data, &sealed, 1500), 0);
+    return sealed;
+}
+
+static inline void send_rtp(struct fixture *f, size_t path, const void *payload, size_t len,
+                            uint32_t time, bool marker)
+{
+    uint8_t data[1500];
+    size_t sealed = seal_rtp(f, payload, len, time, marker, data);
+    receive(f, path, data, sealed);
 }
 
 static inline void send_key_frame(struct fixture *f, size_t path, uint32_t time)

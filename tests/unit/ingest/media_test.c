@@ -234,7 +234,7 @@ static void repairs_fill_holes(void **state)
     push_video(f, test_slice, sizeof(test_slice), 7000, true);
     uint16_t asked[4];
     assert_int_equal(
-        nack_take(&f->media->tracks[TRACK_VIDEO].nack, f->now_us + NACK_REORDER_US, asked, 4), 1);
+        nack_take(&f->media->tracks[TRACK_VIDEO].nack, f->now_us + NACK_WAIT_US, asked, 4), 1);
     assert_int_equal(asked[0], missing);
     uint8_t payload[2 + sizeof(test_slice)] = {(uint8_t)(missing >> 8), (uint8_t)missing};
     memcpy(payload + 2, test_slice, sizeof(test_slice));

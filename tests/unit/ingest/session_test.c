@@ -141,6 +141,24 @@ static void U16_forged_packets_are_no_sign_of_life(void **state)
     expect_ended(f, END_SILENT);
 }
 
+static void U10_replays_are_counted_apart_from_forgeries(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t sealed[1500];
+    go_keyed(f);
+    uint64_t start_us = f->now_us;
+    size_t len = seal_rtp(f, test_slice, sizeof(test_slice), 0, true, sealed);
+    for (unsigned i = 0; i < 4; i++)
+        receive(f, 0, sealed, len);
+    sealed[len - 1] ^= 1;
+    sealed[3]++; /* not seen yet, and not authentic */
+    receive(f, 0, sealed, len);
+    run_until(f, start_us + SECOND);
+    assert_int_equal(f->stats.packets, 1);
+    assert_int_equal(f->stats.replayed, 3);
+    assert_int_equal(f->stats.bad_srtp, 1);
+}
+
 /* ---- what is sent ---- */
 
 static void RTP_14_feedback_begins_with_the_keys(void **state)
@@ -251,6 +269,7 @@ int main(void)
         TEST(WHIP_72_silence_of_30_s_ends),
         TEST(WHIP_75_media_alone_keeps_it_alive),
         TEST(U16_forged_packets_are_no_sign_of_life),
+        TEST(U10_replays_are_counted_apart_from_forgeries),
         TEST(RTP_14_feedback_begins_with_the_keys),
         TEST(stats_come_each_second),
         TEST(want_keyframe_sends_a_pli),
