@@ -24,7 +24,8 @@
 static const char usage[] =
     "usage: rawpub --url URL [--token T] [--media PREFIX] [--codec h264|vp8] [--streams N]\n"
     "  [--seconds S] [--marker HEX32] [--loss PERCENT] [--seed N] [--srtp gcm128|gcm256|cm80]\n"
-    "  [--candidate IP|IP:PORT] [--bind IP] [--tcp] [--consent MS] [--ignore-close] [--no-delete] "
+    "  [--candidate IP|IP:PORT] [--bind IP] [--tcp] [--consent MS] [--spoof N] [--ignore-close] "
+    "[--no-delete] "
     "[--close-notify] "
     "[--insecure]\n"
     "  [--wrong-password] [--wrong-fingerprint] [--json]\n"
@@ -121,8 +122,9 @@ static void on_state(void *ctx, const struct rawstream *stream, enum rawstream_s
     } else if (state == RAWSTREAM_SENDING) {
         bool closed = stream->report.closed_at_us != 0;
         uint64_t at_us = closed ? stream->report.closed_at_us : stream->report.keyed_at_us;
-        print_object(pub, json_pack("{s:s,s:s,s:I}", "event", closed ? "closed" : "sending",
-                                    "stream", stream->name, "at", (json_int_t)at_us));
+        print_object(pub, json_pack("{s:s,s:s,s:I,s:s}", "event", closed ? "closed" : "sending",
+                                    "stream", stream->name, "at", (json_int_t)at_us, "ufrag",
+                                    stream->answer.ufrag));
     }
 }
 
@@ -327,6 +329,8 @@ static int parse_value(struct rawpub *pub, int option, const char *text)
         return rc;
     case 'p':
         return parse_profile(text, &pub->options);
+    case 'S':
+        return parse_count(text, 1000, &pub->options.spoof);
     case 'o':
         rc = parse_count(text, 60000, &number);
         pub->options.consent_us = number * CLOCK_MS_US;
@@ -393,6 +397,7 @@ static int parse_arguments(struct rawpub *pub, int argc, char **argv)
         {"wrong-password", no_argument, NULL, 'W'},
         {"wrong-fingerprint", no_argument, NULL, 'F'},
         {"tcp", no_argument, NULL, 'T'},
+        {"spoof", required_argument, NULL, 'S'},
         {"consent", required_argument, NULL, 'o'},
         {"insecure", no_argument, NULL, 'K'},
         {"json", no_argument, NULL, 'J'},

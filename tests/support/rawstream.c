@@ -102,10 +102,41 @@ static void send_check(struct rawstream *stream, uint64_t now_us)
 
 static void on_dtls_event(struct rawstream *stream, enum rawdtls_event event);
 
+/* What somebody who can write our source address might send before the handshake is done (U4): the
+ * 15-byte alert that ends OpenSSL's, a close_notify, a change of cipher, other people's flights, a
+ * fragment that claims much, data, nothing, early ciphertext. Not among them: a forged Certificate
+ * or ClientKeyExchange with the right number at the right moment, which DTLS 1.2 cannot tell from
+ * the true one until it has been used. */
+static void send_spoofed(struct rawstream *stream, uint32_t until)
+{
+    static const struct {
+        uint8_t len;
+        uint8_t bytes[48];
+    } records[] = {
+        {15, {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40}},
+        {15, {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 8, 0, 2, 1, 0}},
+        {14, {20, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 7, 0, 1, 1}},
+        {25, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 6, 0, 12, 2, 0, 0, 80}},
+        {26, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 5, 0, 13, 1, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1}},
+        {20, {23, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 2, 0, 7, 1, 2, 3, 4}},
+        {13, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}},
+        {13, {22, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40}},
+    };
+    const size_t count = sizeof(records) / sizeof(records[0]);
+    for (; stream->spoofed < until; stream->spoofed++)
+        (void)send(stream->watch.fd, records[stream->spoofed % count].bytes,
+                   records[stream->spoofed % count].len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void dtls_send(void *ctx, const uint8_t *data, size_t len)
 {
     struct rawstream *stream = ctx;
+    uint32_t spoof = stream->state == RAWSTREAM_HANDSHAKING ? stream->options->spoof : 0;
+    if (stream->flights > 0)
+        send_spoofed(stream, spoof); /* before the second flight */
     (void)send(stream->watch.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (stream->flights++ == 0)
+        send_spoofed(stream, spoof / 2); /* behind our hello */
 }
 
 static void on_stun(struct rawstream *stream, const uint8_t *data, size_t len)

@@ -23,6 +23,7 @@ struct rawstream_options {
     struct addr preferred; /* host whose candidate is taken; family 0: the first; with a port:
                             * taken instead of the answer's candidates, to go through a relay */
     struct addr source;    /* to bind to; family 0: any */
+    uint32_t spoof;        /* plaintext records of an attacker on our tuple, in the handshake */
     uint64_t consent_us;   /* between checks while sending; 0: 2.5 s, as Chromium */
     bool tcp;              /* the answer's TCP candidate instead of the UDP one */
     uint32_t seconds;      /* to send; 0: until rawstream_stop */
@@ -88,6 +89,8 @@ struct rawstream {
     struct loop_watch watch; /* owns the socket */
     struct rawtcp *tcp;      /* behind it, with options->tcp */
     struct rawdtls *dtls;
+    uint32_t spoofed;
+    uint32_t flights;
     struct rawsrtp *srtp;
     struct rawsender sender;
     struct rawstream_report report;

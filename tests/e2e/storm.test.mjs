@@ -1,0 +1,186 @@
+// Strangers at the media port while publishers come and go: U1, U2, U3, U4, U13, U18 of threats.md.
+// STORM_SECONDS (default 3), STORM_SETUPS (40) and STORM_PPS (20000, U13: five times as many) scale
+// it; the pass marks are for STORM_SECONDS=10 STORM_SETUPS=1000.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { BUILD, Gateway, until } from './gateway.mjs';
+import { Publisher } from './publisher.mjs';
+
+const SECONDS = Number(process.env.STORM_SECONDS ?? 3);
+const SETUPS = Number(process.env.STORM_SETUPS ?? 40);
+const PPS = Number(process.env.STORM_PPS ?? 20000);
+const BATCH = 8; // set-ups at once
+const EVERYTHING = 'bare,user,wrong,unknown,hello,null,alert,close,finished,rtp,rtcp,turn';
+
+let gateway;
+before(async () => {
+    gateway = await Gateway.start({ limits: { rejoin_window_s: 0, ended_linger_s: 1 } });
+});
+after(async () => {
+    await gateway?.stop();
+});
+
+/** A storm that ends by itself or by stop(): what it counted. */
+function storm(kinds, pps, seconds, more = []) {
+    const target = `127.0.0.1:${gateway.media}`;
+    const words = ['--target', target, '--kinds', kinds, '--pps', pps, '--seconds', seconds, ...more];
+    const child = spawn(path.join(BUILD, 'tests/rawstorm'), words.map(String));
+    let out = '';
+    child.stdout.on('data', (data) => {
+        out += data;
+    });
+    const done = new Promise((resolve, reject) =>
+        child.once('exit', (status) =>
+            status === 0 ? resolve(JSON.parse(out)) : reject(new Error(`rawstorm: ${status}`)),
+        ),
+    );
+    return { done, stop: () => (child.kill('SIGINT'), done) };
+}
+
+/** CPU microseconds that a process has used. */
+async function cpuUs(pid) {
+    const [ns] = (await readFile(`/proc/${pid}/schedstat`, 'utf8')).split(' ');
+    return Number(ns) / 1000;
+}
+
+/** Sums of edge's counter lines from line number `from` on. */
+function counters(from) {
+    const sums = {};
+    for (const line of gateway.lines.slice(from)) {
+        if (/ edge datagrams /.test(line)) {
+            for (const [, name, value] of line.matchAll(/(\w+)=(\d+)/g)) {
+                sums[name] = (sums[name] ?? 0) + Number(value);
+            }
+        }
+    }
+    return sums;
+}
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 1500)); // a counter line a second
+
+async function livePublisher(stream, options = []) {
+    const { token } = await gateway.token(stream);
+    const publisher = new Publisher(gateway, stream, token, options);
+    await publisher.sending();
+    await settle(); // its own path is counted by then
+    return publisher;
+}
+
+/** Set-ups in batches: how many of them got their media through, and the rest. */
+async function setUps(name, count, options = []) {
+    const { token } = await gateway.token('*');
+    const done = [];
+    for (let from = 0; from < count; from += BATCH) {
+        const streams = Math.min(BATCH, count - from);
+        const words = ['--streams', String(streams), '--seconds', '1', ...options];
+        const publisher = new Publisher(gateway, `${name}-${from}`, token, words);
+        await publisher.exited;
+        done.push(...publisher.events.filter((event) => event.event === 'done'));
+    }
+    const failed = done.filter((event) => !event.ok);
+    const times = done.map((event) => event.dtls_ms).sort((a, b) => a - b);
+    return { complete: done.length - failed.length, failed, times };
+}
+
+const timesOf = ({ times }) =>
+    `handshake ms median ${times[times.length >> 1].toFixed(1)} max ${times.at(-1).toFixed(1)}`;
+
+test('U1 no byte goes back to anybody who has not the right', async (t) => {
+    const publisher = await livePublisher('amplify');
+    try {
+        const { ufrag } = publisher.event('sending');
+        const { sent, replies, reply_bytes: bytes } = await storm(
+            EVERYTHING, 2000, SECONDS, ['--ufrag', ufrag],
+        ).done;
+        t.diagnostic(`${sent} datagrams of ${EVERYTHING.split(',').length} kinds: ${bytes} bytes back`);
+        assert.ok(sent > 1000);
+        assert.equal(replies, 0);
+    } finally {
+        await publisher.stop();
+    }
+});
+
+for (const [kinds, what] of [
+    ['bare,user,unknown', 'without a password'],
+    ['wrong', 'with a wrong password'],
+]) {
+    test(`U2 ${PPS} checks a second ${what}`, { timeout: 120000 }, async (t) => {
+        const publisher = await livePublisher('hijack');
+        const { ufrag } = publisher.event('sending');
+        const line = gateway.lines.length;
+        const [pid] = await gateway.pids('edge');
+        const before = await cpuUs(pid);
+        const { sent, pps, replies } = await storm(kinds, PPS, SECONDS, ['--ufrag', ufrag]).done;
+        await settle();
+        const used = (await cpuUs(pid)) - before;
+        const { received, opened, malformed, forged, unknown } = counters(line);
+        const last = await publisher.stop();
+        t.diagnostic(
+            `sent ${sent} at ${Math.round(pps)}/s, edge read ${received} ` +
+                `(malformed ${malformed} forged ${forged} unknown ${unknown}), ` +
+                `${(used / received).toFixed(2)} us each; publisher lost ${last.lost} of ${last.packets}`,
+        );
+        assert.equal(replies, 0);
+        assert.equal(opened, 0);
+        assert.ok(last.ok);
+        assert.equal(last.lost, 0);
+        const states = gateway.lines.slice(line).filter((l) => / ingest (keyed|path_|ended)/.test(l));
+        assert.deepEqual(states.filter((l) => !/reason=deleted/.test(l)), []);
+    });
+}
+
+test(`U3 ${SETUPS} set-ups while strangers send hellos and alerts`, { timeout: 1200000 }, async (t) => {
+    const strangers = storm('hello,null,alert,close,finished', 1000, 0, ['--sources', '16']);
+    const result = await setUps('race', SETUPS);
+    const { sent, replies } = await strangers.stop();
+    t.diagnostic(`${result.complete} of ${SETUPS} complete, ${timesOf(result)}, ${sent} spoofs`);
+    assert.equal(replies, 0);
+    assert.equal(result.complete, SETUPS, JSON.stringify(result.failed.slice(0, 3)));
+});
+
+test(`U4 ${SETUPS} set-ups with 10 spoofed records each`, { timeout: 1200000 }, async (t) => {
+    const result = await setUps('spoof', SETUPS, ['--spoof', '10']);
+    t.diagnostic(`${result.complete} of ${SETUPS} complete, ${timesOf(result)}`);
+    assert.ok(result.complete >= SETUPS * 0.99, JSON.stringify(result.failed.slice(0, 3)));
+});
+
+test(`U13 ${PPS * 5} datagrams a second from others`, { timeout: 120000 }, async (t) => {
+    const publisher = await livePublisher('flood');
+    const line = gateway.lines.length;
+    const [pid] = await gateway.pids('edge');
+    const before = await cpuUs(pid);
+    const flood = storm('rtp,hello,bare,rtcp', PPS * 5, SECONDS, ['--sources', '32']);
+    const { sent, pps, replies } = await flood.done;
+    await settle();
+    const used = (await cpuUs(pid)) - before;
+    const { received } = counters(line);
+    const last = await publisher.stop();
+    t.diagnostic(
+        `sent ${sent} at ${Math.round(pps)}/s, edge read ${received}, ` +
+            `${(used / received).toFixed(2)} us each; publisher lost ${last.lost} of ${last.packets}`,
+    );
+    assert.equal(replies, 0);
+    assert.ok(last.ok);
+    assert.equal(last.lost, 0);
+    assert.ok(used / received <= 3 || process.env.STORM_SECONDS === undefined, 'us per datagram');
+});
+
+test('U18 every length from 0 to 2,000 bytes', async (t) => {
+    const publisher = await livePublisher('lengths');
+    const line = gateway.lines.length;
+    const { sent, replies } = await storm('lengths', 2000, SECONDS).done;
+    await settle();
+    const { received, odd, strange, malformed, opened } = counters(line);
+    const last = await publisher.stop();
+    t.diagnostic(`sent ${sent}, read ${received}: odd ${odd} strange ${strange} malformed ${malformed}`);
+    assert.equal(replies, 0);
+    assert.equal(opened, 0);
+    assert.ok(odd > 0 && strange > 0 && malformed > 0);
+    assert.ok(last.ok && last.lost === 0);
+    await until('edge is still the same', async () => (await gateway.pids('edge')).length === 1);
+});
