@@ -221,15 +221,6 @@ static int on_settings(void *ctx, const struct chan_message *message)
     return 0;
 }
 
-static void warn_about_buffer(const struct edge *edge)
-{
-    uint32_t wanted = edge->settings.receive_buffer_bytes;
-    int got = port_probe_buffer(wanted);
-    if (got >= 0 && (uint32_t)got < wanted)
-        log_event(LOG_WARN, "receive_buffer_small",
-                  "wanted=%" PRIu32 " got=%d hint=\"raise net.core.rmem_max\"", wanted, got);
-}
-
 /* Once for each address: the TCP list has each of them once. In the sandbox, since what comes back
  * is the network's. */
 static void ask_outside(struct edge *edge)
@@ -323,7 +314,6 @@ int main(void)
         log_event(LOG_ERROR, "ice_unusable", "error=%d", -rc);
         goto out;
     }
-    warn_about_buffer(edge);
     if (edge_enter(edge) != 0)
         goto out;
     ask_outside(edge);

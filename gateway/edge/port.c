@@ -55,20 +55,6 @@ int port_connect(int fd, const struct addr *remote)
     return connect(fd, (const struct sockaddr *)&there, len) < 0 ? -errno : 0;
 }
 
-int port_probe_buffer(uint32_t receive_buffer_bytes)
-{
-    int value = 0;
-    socklen_t len = sizeof(value);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int rc = set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)receive_buffer_bytes);
-    if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &len) < 0)
-        rc = -errno;
-    fd_close(&fd);
-    return rc != 0 ? rc : value / 2; /* Linux shows twice what was asked for (socket(7)) */
-}
-
 /* ---- receiving ---- */
 
 /* Reads what is there, at most a batch. The count, 0 when there is nothing. */

@@ -91,7 +91,9 @@ void port_done(struct port *port);
 int port_listen(struct port *port, int fd, const struct addr *local);
 
 /* The steps of an opening, visible for their tests. A socket beside the listener: non-blocking,
- * with the wanted receive buffer as far as the system allows, bound. 0 or a negative errno. */
+ * with the wanted receive buffer as far as the system allows (as root the supervisor, which carries
+ * it, raises it to what was wanted; what is missing it has said at start), bound. 0 or a negative
+ * errno. */
 int port_bind(const struct addr *local, uint32_t receive_buffer_bytes, int *out_fd);
 /* From its return on, the flow alone comes to fd. 0 or a negative errno. */
 int port_connect(int fd, const struct addr *remote);
@@ -99,9 +101,5 @@ int port_connect(int fd, const struct addr *remote);
  * flow's own among the caught ones. The door knows the flow already; fd stays the caller's. */
 void port_admit(struct port *port, uint64_t session, size_t listener, const struct addr *remote,
                 const uint8_t *data, size_t len, int fd);
-
-/* What the system gives to a socket that asks for a receive buffer of this size, for a warning at
- * start: bytes, or a negative errno. */
-int port_probe_buffer(uint32_t receive_buffer_bytes);
 
 #endif

@@ -2,11 +2,12 @@
 // changes. TRANSPORT_REBINDS=n for longer figures.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 
 import { launch, reaches } from './browser.mjs';
 import { BUILD, Gateway, until } from './gateway.mjs';
@@ -14,6 +15,8 @@ import { Publisher } from './publisher.mjs';
 
 const REBINDS = Number(process.env.TRANSPORT_REBINDS ?? 3);
 const GAP_MS = 1000; // threats.md U17
+const BUFFER_BYTES = 4194304; // receive_buffer_bytes by default
+const run = promisify(execFile);
 const OFFER = new URL('../fixtures/offers/chromium_av.sdp', import.meta.url);
 
 let browser;
@@ -175,6 +178,23 @@ test('ICE-10 sessions are spread over media_port_count ports', { timeout: 90000 
         const { token } = await gateway.token('*');
         const publisher = new Publisher(gateway, 'spread', token, ['--streams', '4', '--seconds', '3']);
         assert.equal(await publisher.exited, 0, JSON.stringify(publisher.events));
+    }));
+
+test('U13 connected sockets have the receive buffer too', { timeout: 60000 }, (t) =>
+    withGateway({}, async (gateway) => {
+        const publisher = new Publisher(gateway, 'buffer', (await gateway.token('*')).token);
+        try {
+            await publisher.sending();
+            const { stdout } = await run('ss', ['-Huanm', 'sport', '=', `:${gateway.media}`]);
+            const sizes = [...stdout.matchAll(/\brb(\d+)/g)].map(([, size]) => Number(size) / 2);
+            t.diagnostic(`receive buffers: ${sizes.join(' ')}`);
+            assert.ok(sizes.length >= 2, stdout); // the listener and the publisher's
+            const warning = /UDP receive buffer is (\d+) bytes.*net.core.rmem_max=(\d+)/;
+            const warned = gateway.lines.map((l) => warning.exec(l)).find(Boolean);
+            assert.equal(Math.min(...sizes), warned ? Number(warned[1]) : BUFFER_BYTES);
+        } finally {
+            await publisher.stop();
+        }
     }));
 
 /** The relay of tests/support, in front of the gateway's media port. */
