@@ -336,6 +336,24 @@ static void select_path(struct session *s, size_t path, bool nominate)
     s->selected = path;
 }
 
+/* A publisher whose address changes again and again must always find a free place (U17): with the
+ * last one taken, the path that was silent longest goes before its time. */
+static void keep_room(struct session *s, uint64_t now_us)
+{
+    size_t open = 0, oldest = NO_PATH;
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
+        const struct session_path *path = &s->paths[i];
+        open += path->open;
+        if (path->open && i != s->selected && now_us - path->alive_us >= SESSION_SPARE_US &&
+            (oldest == NO_PATH || path->alive_us < s->paths[oldest].alive_us))
+            oldest = i;
+    }
+    if (open < STREAM_PATHS_MAX || oldest == NO_PATH)
+        return;
+    s->paths[oldest].open = false;
+    s->io.close_path(s->ctx, oldest);
+}
+
 static void receive_stun(struct session *s, size_t path, const uint8_t *data, size_t len,
                          uint64_t now_us)
 {
@@ -357,6 +375,7 @@ static void receive_stun(struct session *s, size_t path, const uint8_t *data, si
     s->paths[path].validated = true;
     if (use || s->selected == NO_PATH)
         select_path(s, path, use);
+    keep_room(s, now_us);
     step(s, SESSION_CHECKED, END_NONE);
 }
 

@@ -21,6 +21,7 @@
 
 #define SESSION_KEYS_US (10u * 1000000u)    /* from the answer to keys (WHIP-70) */
 #define SESSION_SILENCE_US (30u * 1000000u) /* without an authenticated packet (WHIP-72) */
+#define SESSION_SPARE_US 1000000u           /* a path silent so long makes room for new ones */
 #define SESSION_RTCP_PER_S 200u             /* compounds taken per second (U14) */
 
 enum session_state {

@@ -75,6 +75,54 @@ static void silent_paths_that_are_not_in_use_are_closed(void **state)
     assert_int_equal(session_state(f->session), SESSION_KEYED);
 }
 
+static void U17_a_path_that_ended_gives_way_to_any_checked_one(void **state)
+{
+    struct fixture *f = *state;
+    go_keyed(f);
+    open_path(f, 1);
+    session_close_path(f->session, 0); /* nominated before; a TCP connection that broke */
+    size_t before = f->sent_count;
+    run_until(f, f->now_us + 2 * SECOND);
+    assert_int_equal(f->sent_count, before); /* nowhere to send to */
+    check(f, 0, true);
+    assert_int_equal(f->sent_count, before); /* nothing comes from there any more */
+    check(f, 1, false);
+    run_until(f, f->now_us + 2 * SECOND);
+    assert_true(f->sent_count > before + 1);
+    for (size_t i = before; i < f->sent_count; i++)
+        assert_int_equal(f->sent[i % SENT_MAX].path, 1);
+    session_close_path(f->session, STREAM_PATHS_MAX); /* nothing happens */
+    assert_int_equal(session_state(f->session), SESSION_KEYED);
+}
+
+static void U17_an_address_that_changes_often_always_finds_a_place(void **state)
+{
+    struct fixture *f = *state;
+    go_keyed(f);
+    for (size_t i = 1; i < STREAM_PATHS_MAX; i++) {
+        assert_int_equal(f->closed_count, 0);
+        run_until(f, f->now_us + SECOND);
+        open_path(f, i);
+        check(f, i, true);
+    }
+    assert_int_equal(f->closed_count, 1); /* all places are taken: the oldest is free again */
+    assert_int_equal(f->closed_path, 0);
+    open_path(f, 0);
+    check(f, 0, true);
+    assert_int_equal(f->closed_count, 2);
+    assert_int_equal(f->closed_path, 1);
+}
+
+static void U17_paths_in_use_are_not_closed_for_room(void **state)
+{
+    struct fixture *f = *state;
+    go_keyed(f);
+    for (size_t i = 1; i < STREAM_PATHS_MAX; i++)
+        open_path(f, i);
+    check(f, 7, true); /* none of the others has been silent for a second */
+    assert_int_equal(f->closed_count, 0);
+}
+
 static void packets_of_unknown_paths_are_ignored(void **state)
 {
     struct fixture *f = *state;
@@ -94,6 +142,9 @@ int main(void)
         TEST(ICE_06_dtls_before_nomination),
         TEST(U17_a_nominated_path_takes_over),
         TEST(silent_paths_that_are_not_in_use_are_closed),
+        TEST(U17_a_path_that_ended_gives_way_to_any_checked_one),
+        TEST(U17_an_address_that_changes_often_always_finds_a_place),
+        TEST(U17_paths_in_use_are_not_closed_for_room),
         TEST(packets_of_unknown_paths_are_ignored),
     };
     log_open(-1, "test", LOG_ERROR);
