@@ -8,6 +8,7 @@
 #include "transcode/avlib.h"
 #include "transcode/decoder.h"
 #include "transcode/encoder.h"
+#include "transcode/feed.h"
 #include "transcode/outlet.h"
 #include "transcode/pipeline.h"
 #include "transcode/source.h"
@@ -22,7 +23,6 @@
 
 #define FILES_MAX 256u                 /* segments of a full window, consumers, queued copies */
 #define DATA_MAX (UINT64_C(512) << 20) /* M5 */
-#define FRAMES_PER_TURN 64             /* then the loop serves its other descriptors */
 #define LAST_TURNS 16                  /* at the end, so that a mad writer can not hold us */
 #define WARM_SIZE 64
 
@@ -36,12 +36,11 @@ struct transcode {
     struct msg_transcode_bind bind;
     struct source source;
     struct pipeline *pipeline;
+    struct feed feed;
     struct loop_watch wakeup;
     struct loop_timer timer;
     int ring_fd;
     int wakeup_fd;
-    uint64_t refused; /* ring records that were no frames */
-    uint64_t lost;    /* times that the ring overtook us */
     bool failed;
 };
 
@@ -67,39 +66,10 @@ static void arm(struct transcode *t, bool at_once)
         (void)loop_timer_set(&t->role.loop, &t->timer, due_us, on_timer, t);
 }
 
-static int take_frames(struct transcode *t, bool *out_more)
-{
-    for (int i = 0; i < FRAMES_PER_TURN; i++) {
-        struct frame frame;
-        uint8_t *payload;
-        int rc = 0;
-        uint64_t now_us = clock_now_us();
-        switch (source_next(&t->source, now_us, &frame, &payload)) {
-        case SOURCE_EMPTY:
-            *out_more = false;
-            return 0;
-        case SOURCE_FRAME:
-            rc = pipeline_push(t->pipeline, &frame, payload, now_us);
-            break;
-        case SOURCE_LOST:
-            t->lost++;
-            pipeline_lose(t->pipeline);
-            break;
-        case SOURCE_REFUSED:
-            t->refused++;
-            break;
-        }
-        if (rc != 0)
-            return rc;
-    }
-    *out_more = true;
-    return 0;
-}
-
 static void work(struct transcode *t)
 {
     bool more = false;
-    int rc = take_frames(t, &more);
+    int rc = feed_turn(&t->feed, &more);
     if (rc == 0 && !more)
         rc = pipeline_tick(t->pipeline, clock_now_us());
     if (rc != 0)
@@ -169,6 +139,7 @@ static int on_bind(void *ctx, const struct chan_message *message)
         rc = fd_nonblock(t->wakeup_fd);
     if (rc == 0)
         rc = pipeline_new(&t->role.loop, &t->settings, &t->bind, &hooks, &t->pipeline);
+    t->feed = (struct feed){.source = &t->source, .pipeline = t->pipeline, .clock = clock_now_us};
     if (rc == 0)
         rc = loop_add(&t->role.loop, &t->wakeup, t->wakeup_fd, EPOLLIN, on_wakeup, t);
     if (rc != 0) {
@@ -205,7 +176,7 @@ static int on_end(void *ctx, const struct chan_message *message)
     if (end->session != t->bind.session)
         return 0;                                           /* about an earlier one */
     for (int i = 0; i < LAST_TURNS && rc == 0 && more; i++) /* what ingest wrote last */
-        rc = take_frames(t, &more);
+        rc = feed_turn(&t->feed, &more);
     if (rc == 0)
         rc = pipeline_end(t->pipeline, (enum end_reason)end->reason);
     if (rc != 0) {
@@ -216,7 +187,8 @@ static int on_end(void *ctx, const struct chan_message *message)
     loop_remove(&t->role.loop, &t->wakeup);
     loop_timer_cancel(&t->role.loop, &t->timer);
     log_event(LOG_INFO, "ended", "session=%" PRIu64 " reason=%s refused=%" PRIu64 " lost=%" PRIu64,
-              t->bind.session, end_reason_name((enum end_reason)end->reason), t->refused, t->lost);
+              t->bind.session, end_reason_name((enum end_reason)end->reason), t->feed.refused,
+              t->feed.lost);
     return 0;
 }
 

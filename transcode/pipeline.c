@@ -23,7 +23,6 @@
 #define KEY_IDLE_US 2000000    /* between requests while no video comes at all */
 #define LAG_MAX_US 2000000
 #define LAG_DECAY 64 /* frames */
-#define FILLS_PER_TICK 8
 #define AUDIO_CODECS "mp4a.40.2"
 #define PART_MIN_US 50000
 #define SEGMENT_MAX_US 20000000
@@ -338,6 +337,12 @@ int pipeline_push(struct pipeline *p, const struct frame *frame, uint8_t *payloa
     return 0;
 }
 
+void pipeline_set_backlog(struct pipeline *p, uint64_t backlog_us)
+{
+    if (p->video != NULL)
+        video_set_backlog(p->video, backlog_us);
+}
+
 void pipeline_lose(struct pipeline *p)
 {
     if (p->video != NULL)
@@ -361,7 +366,7 @@ static uint64_t real_us(const struct pipeline *p, enum track track, int64_t tick
 
 static int tick_video(struct pipeline *p, uint64_t now_us)
 {
-    enum video_cut_state state = VIDEO_CUT_STALLED;
+    enum video_cut_state state;
     struct video_cut *cut = video_cutter(p->video);
     if (!cut->chunker.started) {
         if (p->first_us == 0 || now_us < p->first_us + VIDEO_FIRST_US)
@@ -373,14 +378,10 @@ static int tick_video(struct pipeline *p, uint64_t now_us)
         return tolerate(p, video_fill(p->video, start > 0 ? start : 0));
     }
     int64_t now = timeline_video(&p->timeline, media_us(p, TRACK_VIDEO, now_us));
-    for (int i = 0; i < FILLS_PER_TICK && state == VIDEO_CUT_STALLED; i++) {
-        int result = video_cut_tick(cut, now, &state);
-        if (result == 0 && state == VIDEO_CUT_STALLED)
-            result = tolerate(p, video_fill(p->video, 0));
-        if (result != 0)
-            return result;
-    }
-    return 0;
+    int result = video_cut_tick(cut, now, &state);
+    if (result == 0 && state == VIDEO_CUT_STALLED)
+        result = tolerate(p, video_fill(p->video, 0)); /* the next one in a tick of its own */
+    return result;
 }
 
 static int64_t audio_hold_us(const struct pipeline *p)

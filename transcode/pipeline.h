@@ -36,6 +36,8 @@ int pipeline_add_consumer(struct pipeline *p, int fd);
 /* One frame, whose payload may be changed. 0, or a negative errno that ends the process: whatever
  * the publisher can cause gives 0. */
 int pipeline_push(struct pipeline *p, const struct frame *frame, uint8_t *payload, uint64_t now_us);
+/* How long the frames pushed from now on have waited for this process. */
+void pipeline_set_backlog(struct pipeline *p, uint64_t backlog_us);
 /* Frames were missed. */
 void pipeline_lose(struct pipeline *p);
 /* Does what is due; 0 or a negative errno that ends the process. */

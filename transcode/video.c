@@ -2,8 +2,7 @@
 #include "transcode/video.h"
 
 #include "transcode/avc.h"
-#include "transcode/decoder.h"
-#include "transcode/encoder.h"
+#include "transcode/coder.h"
 #include "transcode/gop.h"
 #include "transcode/vp8head.h"
 
@@ -11,21 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLACK_WIDTH 640
-#define BLACK_HEIGHT 360
-#define BLACK_LUMA 16
-#define NEUTRAL_CHROMA 128
 #define STEADY (VIDEO_STEADY_US * INT64_C(9) / 100)
 #define CHANGE (VIDEO_CHANGE_US * INT64_C(9) / 100)
+#define SPARSE (VIDEO_SPARSE_US * INT64_C(9) / 100)
 
 enum video_mode {
-    VIDEO_WAITING, /* no frame yet */
-    VIDEO_PASSING, /* H.264 as it comes */
-    VIDEO_CODING,  /* decoded, or the last picture repeated */
+    VIDEO_WAITING,  /* no frame yet */
+    VIDEO_PASSING,  /* H.264 as it comes */
+    VIDEO_CATCHING, /* about to encode: what was passed is decoded up to the last picture */
+    VIDEO_CODING,   /* decoded, or the last picture repeated */
 };
 
 /* Invariant: sets, sps, avcc and gop describe the H.264 being passed through or last passed
- * through; decoder is NULL or fed with every frame of `codec` since a key frame. */
+ * through; the coder's decoder was fed with every frame of `codec` since a key frame. */
 struct video {
     struct video_config config;
     struct video_cut cut;
@@ -35,8 +32,11 @@ struct video {
     enum codec codec;
     bool needs_key;
     bool breaks;         /* the next key frame is a discontinuity */
+    bool overrun;        /* coding is too slow: pass through as soon as possible */
+    uint64_t backlog_us; /* how long the next frame has waited for us */
     int64_t changed_pts; /* last change of format */
     int64_t filled_pts;  /* last time that a picture was repeated */
+    int64_t encoded_pts; /* last picture encoded */
     uint32_t init_id;
 
     struct avc_sets received; /* newest ones */
@@ -45,13 +45,9 @@ struct video {
     uint8_t avcc[AVC_CONFIG_MAX];
     size_t avcc_len;
     struct gop gop;
-
-    struct decoder *decoder;
-    struct encoder *encoder;
-    AVFrame *picture; /* last one encoded or to be repeated */
-    int encoder_width;
-    int encoder_height;
-    int64_t encoder_pts;
+    size_t caught_units; /* of gop, while VIDEO_CATCHING */
+    size_t caught_bytes;
+    struct coder *coder;
 };
 
 int video_new(const struct video_config *config, struct numbering *numbers,
@@ -66,9 +62,11 @@ int video_new(const struct video_config *config, struct numbering *numbers,
     v->ctx = sink->ctx;
     v->needs_key = true;
     v->changed_pts = INT64_MIN / 2;
-    v->encoder_pts = -1;
-    v->picture = av_frame_alloc();
-    int result = v->picture != NULL ? gop_init(&v->gop) : -ENOMEM;
+    v->encoded_pts = INT64_MIN / 2;
+    int64_t pixels = (int64_t)config->max_width * config->max_height;
+    int result = coder_new(config->bitrate_bps, pixels, &v->coder);
+    if (result == 0)
+        result = gop_init(&v->gop);
     if (result == 0)
         result =
             video_cut_init(&v->cut, config->part_us, config->segment_us, numbers, timeline, sink);
@@ -86,9 +84,7 @@ void video_free(struct video *v)
         return;
     video_cut_done(&v->cut);
     gop_done(&v->gop);
-    decoder_free(v->decoder);
-    encoder_free(v->encoder);
-    av_frame_free(&v->picture);
+    coder_free(v->coder);
     free(v);
 }
 
@@ -105,6 +101,11 @@ bool video_needs_key(const struct video *v)
 bool video_follows_keys(const struct video *v)
 {
     return v->codec == CODEC_H264;
+}
+
+void video_set_backlog(struct video *v, uint64_t backlog_us)
+{
+    v->backlog_us = backlog_us;
 }
 
 void video_lose(struct video *v, bool breaks)
@@ -174,20 +175,13 @@ static int put(struct video *v, const uint8_t *data, size_t len, int64_t pts, bo
 
 /* ---- encoding ---- */
 
-static int open_encoder(struct video *v, int width, int height)
+static int announce_coder(struct video *v)
 {
     struct avc_sps sps;
     struct writer w;
     uint8_t avcc[AVC_CONFIG_MAX];
-    encoder_free(v->encoder);
-    v->encoder = NULL;
-    int result = encoder_new(width, height, v->config.bitrate_bps, &v->encoder);
-    if (result != 0)
-        return result;
-    v->encoder_width = width;
-    v->encoder_height = height;
-    const struct avc_sets *sets = encoder_sets(v->encoder);
-    result = avc_parse_sps(sets->sps.bytes, sets->sps.len, &sps);
+    const struct avc_sets *sets = coder_sets(v->coder);
+    int result = avc_parse_sps(sets->sps.bytes, sets->sps.len, &sps);
     if (result != 0)
         return result;
     writer_init(&w, avcc, sizeof avcc);
@@ -198,56 +192,56 @@ static int open_encoder(struct video *v, int width, int height)
     return announce(v, &sps, avcc, w.len, v->config.bitrate_bps);
 }
 
-/* Encodes v->picture. */
+/* Encodes the last picture. */
 static int encode(struct video *v, int64_t pts)
 {
-    const uint8_t *data;
-    size_t len;
-    int width = v->picture->width & ~1, height = v->picture->height & ~1;
-    if (width < ENCODER_DIMENSION_MIN || height < ENCODER_DIMENSION_MIN)
-        return -ENOTSUP;
-    if (v->encoder == NULL || width != v->encoder_width || height != v->encoder_height) {
-        int result = open_encoder(v, width, height);
-        if (result != 0)
-            return result;
-    }
-    bool key = v->breaks || video_cut_wants_key(&v->cut, pts);
-    v->encoder_pts = pts > v->encoder_pts ? pts : v->encoder_pts + 1;
-    int result = encoder_push(v->encoder, v->picture, v->encoder_pts, key, &data, &len);
+    struct coder_unit unit;
+    bool changed;
+    int result = coder_prepare(v->coder, &changed);
+    if (result == 0 && changed)
+        result = announce_coder(v);
     if (result != 0)
         return result;
-    return put(v, data, len, pts, key);
+    bool key = v->breaks || video_cut_wants_key(&v->cut, pts);
+    result = coder_encode(v->coder, pts, key, &unit);
+    if (result != 0)
+        return result;
+    v->encoded_pts = pts;
+    return put(v, unit.data, unit.len, pts, key);
 }
 
-static int keep_picture(struct video *v, const AVFrame *picture)
+/* This frame is dropped, and so are all until a key frame. */
+static int drop(struct video *v)
 {
-    av_frame_unref(v->picture);
-    return av_frame_ref(v->picture, picture);
+    v->needs_key = true;
+    return -EAGAIN;
 }
 
-/* Decodes a frame and encodes the picture; errors of the decoder are the publisher's. */
+/* Decodes a frame and encodes the picture; errors of the decoder are the publisher's. When frames
+ * wait because that takes too long, pictures are left out first, then whole frames: nothing is ever
+ * queued. */
 static int transcode(struct video *v, const uint8_t *data, size_t len, int64_t pts)
 {
-    const AVFrame *picture;
-    int result = decoder_push(v->decoder, data, len, &picture);
+    if (v->backlog_us > VIDEO_DROP_US) {
+        v->overrun = true;
+        return drop(v);
+    }
+    int result = coder_decode(v->coder, data, len);
     if (result == -ENOMEM)
         return result;
     if (result != 0) {
         v->needs_key = true;
         return result == -ENOTSUP ? -ENOTSUP : -EAGAIN;
     }
-    result = keep_picture(v, picture);
-    return result == 0 ? encode(v, pts) : result;
+    if (v->backlog_us > VIDEO_SPARE_US && pts - v->encoded_pts < SPARSE)
+        return 0;
+    return encode(v, pts);
 }
 
 static int start_coding(struct video *v, enum codec codec)
 {
-    int64_t pixels = (int64_t)v->config.max_width * v->config.max_height;
-    decoder_free(v->decoder);
-    v->decoder = NULL;
     bool h264 = codec == CODEC_H264;
-    int result =
-        decoder_new(codec, pixels, h264 ? v->avcc : NULL, h264 ? v->avcc_len : 0, &v->decoder);
+    int result = coder_open(v->coder, codec, h264 ? v->avcc : NULL, h264 ? v->avcc_len : 0);
     if (result != 0)
         return result;
     if (v->mode != VIDEO_CODING)
@@ -265,13 +259,6 @@ static bool may_decode(const struct video *v, unsigned width, unsigned height)
            (height <= c->max_width && width <= c->max_height);
 }
 
-/* This frame is dropped, and so are all until a key frame. */
-static int drop(struct video *v)
-{
-    v->needs_key = true;
-    return -EAGAIN;
-}
-
 /* May the picture that a key frame announces be decoded? Sizes change at most every
  * VIDEO_CHANGE_US. */
 static int accept_vp8_key(struct video *v, const struct vp8head *head, int64_t pts)
@@ -280,8 +267,7 @@ static int accept_vp8_key(struct video *v, const struct vp8head *head, int64_t p
         v->needs_key = true;
         return -ENOTSUP;
     }
-    bool changes = v->encoder != NULL && ((head->width & ~1) != v->encoder_width ||
-                                          (head->height & ~1) != v->encoder_height);
+    bool changes = coder_changes_size(v->coder, head->width, head->height);
     if (changes && pts - v->changed_pts < CHANGE)
         return drop(v);
     if (changes)
@@ -294,7 +280,7 @@ static int push_vp8(struct video *v, const struct frame *frame, const uint8_t *p
 {
     struct vp8head head;
     int result = vp8head_parse(payload, frame->len, &head);
-    bool starts = v->codec != CODEC_VP8 || v->decoder == NULL;
+    bool starts = v->codec != CODEC_VP8 || !coder_is_open(v->coder);
     if (result != 0 || (!head.key && (v->needs_key || starts)))
         return drop(v);
     if (head.key)
@@ -317,10 +303,8 @@ static int pass_through(struct video *v, const struct avc_sets *sets, int64_t pt
     if (pts - v->changed_pts < CHANGE || avc_parse_sps(sets->sps.bytes, sets->sps.len, &sps) != 0 ||
         avc_write_config(sets, &sps, &w) != 0)
         return -EAGAIN;
-    decoder_free(v->decoder);
-    v->decoder = NULL;
-    encoder_free(v->encoder);
-    v->encoder = NULL;
+    coder_reset(v->coder);
+    v->overrun = false;
     v->sets = *sets;
     v->sps = sps;
     memcpy(v->avcc, avcc, w.len);
@@ -335,7 +319,8 @@ static int pass_through(struct video *v, const struct avc_sets *sets, int64_t pt
 /* H.264 is being encoded: does that end at the key frame at pts? */
 static bool is_steady(const struct video *v, int64_t pts)
 {
-    return pts - v->filled_pts >= STEADY && pts >= video_cut_boundary(&v->cut) - v->cut.segment / 4;
+    return v->overrun || (pts - v->filled_pts >= STEADY &&
+                          pts >= video_cut_boundary(&v->cut) - v->cut.segment / 4);
 }
 
 static bool in_force(const struct video *v)
@@ -346,9 +331,15 @@ static bool in_force(const struct video *v)
 /* Does the frame go through decoder and encoder, as those before it? */
 static bool keeps_coding(const struct video *v, bool idr, int64_t pts)
 {
-    if (v->mode != VIDEO_CODING || v->codec != CODEC_H264 || v->decoder == NULL)
+    if (v->mode != VIDEO_CODING || v->codec != CODEC_H264 || !coder_is_open(v->coder))
         return false;
     return !idr || (in_force(v) && !is_steady(v, pts));
+}
+
+static void stop_catching(struct video *v)
+{
+    coder_reset(v->coder);
+    enter(v, VIDEO_PASSING);
 }
 
 static int push_h264(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts)
@@ -359,6 +350,8 @@ static int push_h264(struct video *v, const struct frame *frame, uint8_t *payloa
         return 0; /* parameter sets that came alone: in force with the next key frame */
     if (result != 0 || (!unit.idr && (v->needs_key || v->codec != CODEC_H264)))
         return drop(v);
+    if (v->mode == VIDEO_CATCHING)
+        stop_catching(v); /* the stall ended before anything was encoded */
     bool coding = keeps_coding(v, unit.idr, pts);
     if (unit.idr && !coding && !(v->mode == VIDEO_PASSING && in_force(v)))
         result = pass_through(v, &v->received, pts);
@@ -383,54 +376,60 @@ int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int
 
 /* ---- filling ---- */
 
-static int draw_black(struct video *v)
+static void start_catching(struct video *v)
 {
-    av_frame_unref(v->picture);
-    v->picture->width = v->encoder_width > 0 ? v->encoder_width : BLACK_WIDTH;
-    v->picture->height = v->encoder_height > 0 ? v->encoder_height : BLACK_HEIGHT;
-    v->picture->format = AV_PIX_FMT_YUV420P;
-    int result = av_frame_get_buffer(v->picture, 0);
-    for (int plane = 0; plane < 3 && result == 0; plane++) {
-        int rows = plane == 0 ? v->picture->height : (v->picture->height + 1) / 2;
-        memset(v->picture->data[plane], plane == 0 ? BLACK_LUMA : NEUTRAL_CHROMA,
-               (size_t)v->picture->linesize[plane] * (size_t)rows);
-    }
-    return result;
+    bool may = may_decode(v, v->sps.width, v->sps.height);
+    enter(v, VIDEO_CATCHING);
+    v->caught_units = v->caught_bytes = 0;
+    if (!may || coder_open(v->coder, CODEC_H264, v->avcc, v->avcc_len) != 0)
+        v->caught_units = v->gop.count;
 }
 
-/* From passing through to encoding: decodes what was passed since the last key frame. Whatever the
- * decoder does not like ends the attempt; then the picture is black until a key frame comes. */
-static int take_over(struct video *v)
+/* From passing through to encoding: decodes one frame of what was passed since the last key frame,
+ * since a turn of the loop has to be short. Whatever the decoder does not like ends the attempt;
+ * then the picture is black until a key frame comes. *out_done: encoding may begin. */
+static int catch_up(struct video *v, bool *out_done)
 {
-    const AVFrame *picture = NULL;
-    size_t at = 0;
-    av_frame_unref(v->picture);
-    enter(v, VIDEO_CODING);
-    v->breaks = true;
-    int result =
-        may_decode(v, v->sps.width, v->sps.height) ? start_coding(v, CODEC_H264) : -ENOTSUP;
-    for (size_t i = 0; i < v->gop.count && result == 0; at += v->gop.sizes[i++])
-        result = decoder_push(v->decoder, v->gop.data + at, v->gop.sizes[i], &picture);
-    if (result == 0 && picture != NULL)
-        result = keep_picture(v, picture);
-    if (result != 0 || !v->gop.whole)
+    const struct gop *g = &v->gop;
+    int result = 0;
+    if (v->caught_units < g->count) {
+        size_t len = g->sizes[v->caught_units++];
+        result = coder_decode(v->coder, g->data + v->caught_bytes, len);
+        v->caught_bytes += len;
+    }
+    if (result == -ENOMEM)
+        return result;
+    if (result != 0 && result != -EAGAIN) {
+        coder_forget(v->coder);
+        v->caught_units = g->count;
+        v->needs_key = true;
+    }
+    *out_done = v->caught_units == g->count;
+    return 0;
+}
+
+static void finish_catching(struct video *v)
+{
+    if (!v->gop.whole || !coder_is_open(v->coder))
         v->needs_key = true;
     gop_clear(&v->gop);
-    return result == -ENOMEM ? result : 0;
+    v->breaks = true;
 }
 
 int video_fill(struct video *v, int64_t pts)
 {
     struct chunker *c = &v->cut.chunker;
     int64_t start = c->started ? c->end : pts;
-    int result = 0;
     if (v->mode == VIDEO_PASSING)
-        result = take_over(v);
-    if (result == 0 && v->picture->data[0] == NULL)
-        result = draw_black(v);
+        start_catching(v);
+    if (v->mode == VIDEO_CATCHING) {
+        bool done;
+        int result = catch_up(v, &done);
+        if (result != 0 || !done)
+            return result;
+        finish_catching(v);
+    }
     enter(v, VIDEO_CODING);
     v->filled_pts = start;
-    if (result == 0)
-        result = encode(v, start);
-    return result;
+    return encode(v, start);
 }

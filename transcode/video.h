@@ -17,6 +17,11 @@
 #include <stdint.h>
 
 #define VIDEO_STEADY_US 3000000
+/* When coding is too slow: frames that waited longer than the first are decoded, but encoded only
+ * every VIDEO_SPARSE_US; those that waited longer than the second are dropped up to a key frame. */
+#define VIDEO_SPARE_US 50000
+#define VIDEO_DROP_US 300000
+#define VIDEO_SPARSE_US 100000
 #define VIDEO_CHANGE_US                                                                            \
     500000 /* formats change at most that often (M8); frames between are dropped */
 
@@ -43,6 +48,8 @@ int video_new(const struct video_config *config, struct numbering *numbers,
 void video_free(struct video *v); /* NULL allowed */
 struct video_cut *video_cutter(struct video *v);
 
+/* How long the frames pushed from now on have waited for this process. */
+void video_set_backlog(struct video *v, uint64_t backlog_us);
 /* One frame from the ring at pts (90 kHz); its payload may be changed. 0; -EAGAIN when it was
  * dropped and a key frame is needed; -ENOTSUP when it was dropped because we can not or may not
  * decode its size or format; another negative errno is an error of ours or the sink's and ends the
@@ -58,7 +65,8 @@ bool video_follows_keys(const struct video *v);
 void video_lose(struct video *v, bool breaks);
 
 /* Fills one part target with the last picture, or a black one when there was none yet; the first
- * time at pts, later where the timeline ended. 0 or a negative errno as for video_push. */
+ * time at pts, later where the timeline ended. Leaving H.264 takes as many calls as frames came
+ * since its last key frame; only the last one fills. 0 or a negative errno as for video_push. */
 int video_fill(struct video *v, int64_t pts);
 
 #endif

@@ -202,10 +202,10 @@ static void publish_and_check(enum rawmedia_codec codec)
     struct viewer v, late;
     start(&p);
     publisher_open(&from, codec);
+    publish(&from, 5000); /* all there at once: nothing is missing in between */
     assert_int_equal(send_bind(&p, &from, false, FIRST_MSN), 0);
     viewer_open(&v, &p);
-    publish(&from, 5000);
-    viewer_wait(&v, 2 * 20, 0);
+    viewer_wait(&v, 2 * 25, 0);
     const struct chan_message *m = peer_wait(&p, MSG_SEGMENT_OPENED, WAIT_MS);
     assert_non_null(m);
     const struct msg_segment_opened *opened = m->body;
@@ -216,7 +216,7 @@ static void publish_and_check(enum rawmedia_codec codec)
     assert_non_null(m);
     assert_int_equal(((const struct msg_number *)m->body)->number, SESSION);
     end(&p, END_DELETED);
-    viewer_wait(&v, 2 * 20, 1);
+    viewer_wait(&v, 2 * 25, 1);
     assert_int_equal(v.end.final, 1);
     assert_int_equal(v.end.reason, END_DELETED);
     assert_int_equal(v.hello.epoch, 123);

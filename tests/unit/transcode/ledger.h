@@ -110,6 +110,14 @@ static inline void ledger_add_part(struct ledger *l, const struct part_part *par
     assert_int_equal(l->segments[p->segment].segment.msn, part->msn);
 }
 
+static inline size_t ledger_samples(const struct ledger *l, uint32_t rendition)
+{
+    size_t samples = 0;
+    for (size_t i = 0; i < l->part_count; i++)
+        samples += l->parts[i].part.rendition == rendition ? l->parts[i].samples : 0;
+    return samples;
+}
+
 static inline int ledger_open(void *ctx, const struct part_segment *segment)
 {
     struct ledger *l = ctx;

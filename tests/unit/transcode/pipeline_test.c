@@ -3,6 +3,7 @@
 
 #include "tests/unit/transcode/world.h"
 #include "transcode/avlib.h"
+#include "transcode/video.h"
 
 static void end_and_check(enum end_reason reason, struct ledger_sums sums[2])
 {
@@ -362,6 +363,114 @@ static void M3_too_large_pictures_are_not_decoded(void **state)
         assert_true(world->viewer->init[0].width != 320);
 }
 
+/* Ticks alone, until a part is published. */
+static size_t ticks_to_next_part(void)
+{
+    size_t parts = world->viewer->ledger.part_count, ticks = 0;
+    for (; world->viewer->ledger.part_count == parts; ticks++) {
+        assert_true(ticks < 10000);
+        uint64_t due = pipeline_due_us(world->pipeline, world->now_us);
+        world->now_us = due > world->now_us ? due : world->now_us + 1;
+        assert_int_equal(pipeline_tick(world->pipeline, world->now_us), 0);
+        drain(world->viewer);
+    }
+    return ticks;
+}
+
+static void a_turn_decodes_one_frame_at_most(void **state)
+{
+    (void)state;
+    struct publisher p;
+    struct ledger_sums sums[2];
+    bind_world(1, false);
+    publisher_open(&p, false);
+    p.audio_on = false;
+    publish(&p, 3.8); /* the last key frame is about 54 frames back */
+    size_t first = ticks_to_next_part(); /* what waited, if anything did */
+    assert_true(first + ticks_to_next_part() > 40);
+    publisher_close(&p);
+    end_and_check(END_CLOSED, sums);
+    assert_int_equal(sums[0].breaks, 1);
+    assert_decodes(0, 100);
+}
+
+static void a_stall_that_ends_while_catching_up_is_none(void **state)
+{
+    (void)state;
+    struct publisher p;
+    struct ledger_sums sums[2];
+    bind_world(1, false);
+    publisher_open(&p, false);
+    p.audio_on = false;
+    publish(&p, 3.8);
+    world->now_us += 1500000;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(pipeline_tick(world->pipeline, world->now_us), 0);
+    p.video_us = (int64_t)(world->now_us - START_US) - 20000;
+    world->key_due = true;
+    world->asked_us = 0;
+    publish(&p, 3);
+    publisher_close(&p);
+    end_and_check(END_CLOSED, sums);
+    assert_true(sums[0].breaks <= 1); /* the hole alone */
+    assert_int_equal(world->viewer->inits[0], 1);
+}
+
+static void frames_that_wait_for_us_are_encoded_less_often(void **state)
+{
+    (void)state;
+    struct publisher p;
+    struct ledger_sums sums[2];
+    bind_world(3, false);
+    publisher_open(&p, true);
+    publish(&p, 2);
+    pipeline_set_backlog(world->pipeline, VIDEO_SPARE_US + 1);
+    size_t before = ledger_samples(&world->viewer->ledger, TRACK_VIDEO);
+    publish(&p, 4);
+    size_t sparse = ledger_samples(&world->viewer->ledger, TRACK_VIDEO) - before;
+    assert_true(sparse >= 36 && sparse <= 44); /* of 120 */
+    int wanted = world->wanted_keys;
+    pipeline_set_backlog(world->pipeline, VIDEO_DROP_US + 1);
+    p.gop_only = true; /* nothing is queued up for a publisher that is deaf */
+    before = ledger_samples(&world->viewer->ledger, TRACK_VIDEO);
+    publish(&p, 2);
+    sparse = ledger_samples(&world->viewer->ledger, TRACK_VIDEO) - before;
+    assert_true(sparse >= 8 && sparse <= 12); /* the last picture, once a part */
+    assert_true(world->wanted_keys > wanted);
+    pipeline_set_backlog(world->pipeline, 0);
+    p.gop_only = false;
+    publish(&p, 2);
+    publisher_close(&p);
+    end_and_check(END_DELETED, sums);
+    assert_int_equal(sums[0].breaks, 0);
+    assert_decodes(0, 150);
+}
+
+static void coding_that_is_too_slow_passes_through_at_the_next_key_frame(void **state)
+{
+    (void)state;
+    struct publisher p;
+    struct ledger_sums sums[2];
+    bind_world(3, false);
+    publisher_open(&p, false);
+    publish(&p, 4);
+    p.video_on = false;
+    publish(&p, 2);
+    p.video_on = true;
+    world->key_due = true;
+    world->asked_us = 0;
+    publish(&p, 0.3); /* coding */
+    assert_int_equal(world->viewer->inits[0], 2);
+    pipeline_set_backlog(world->pipeline, VIDEO_DROP_US + 1);
+    publish(&p, 0.6); /* asked for and given */
+    assert_int_equal(world->viewer->inits[0], 3);
+    publish(&p, 2);
+    publisher_close(&p);
+    end_and_check(END_DELETED, sums);
+    assert_int_equal(sums[0].breaks, 2);
+    assert_decodes(0, 180);
+}
+
 static void settings_and_bind_are_checked(void **state)
 {
     (void)state;
@@ -403,6 +512,10 @@ int main(void)
         TEST(a_late_viewer_gets_the_window),
         TEST(lost_frames_wait_for_a_key_frame),
         TEST(M3_too_large_pictures_are_not_decoded),
+        TEST(a_turn_decodes_one_frame_at_most),
+        TEST(a_stall_that_ends_while_catching_up_is_none),
+        TEST(frames_that_wait_for_us_are_encoded_less_often),
+        TEST(coding_that_is_too_slow_passes_through_at_the_next_key_frame),
         TEST(settings_and_bind_are_checked),
     };
     avlib_silence();

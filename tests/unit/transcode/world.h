@@ -311,7 +311,7 @@ static void publisher_resize(struct publisher *p, int width, int height)
     world->asked_us = 0;
 }
 
-static void publisher_open(struct publisher *p, bool vp8)
+static inline void publisher_open(struct publisher *p, bool vp8)
 {
     *p = (struct publisher){.interval_us = 33333, .audio_on = true, .video_on = true};
     if (vp8)
@@ -320,7 +320,7 @@ static void publisher_open(struct publisher *p, bool vp8)
     publisher_resize(p, 320, 180);
 }
 
-static void publisher_close(struct publisher *p)
+static inline void publisher_close(struct publisher *p)
 {
     encoder_free(p->h264);
     avcodec_free_context(&p->vp8);
@@ -347,7 +347,7 @@ static void publish_video(struct publisher *p)
 }
 
 /* Both tracks for seconds of time; 20 ms of network. */
-static void publish(struct publisher *p, double seconds)
+static inline void publish(struct publisher *p, double seconds)
 {
     int64_t until_us = (int64_t)(world->now_us - START_US) + (int64_t)(seconds * 1e6);
     for (;;) {
@@ -397,7 +397,7 @@ static long decode_with_ffmpeg(const uint8_t *data, size_t len)
     return frames;
 }
 
-static void assert_decodes(uint32_t rendition, long frames_min)
+static inline void assert_decodes(uint32_t rendition, long frames_min)
 {
     struct viewer *v = world->viewer;
     long frames = 0;
