@@ -15,6 +15,7 @@ import { Publisher } from './publisher.mjs';
 
 const REBINDS = Number(process.env.TRANSPORT_REBINDS ?? 3);
 const GAP_MS = 1000; // threats.md U17
+const CHROMIUM_CHECK_MS = 2650; // how often it checks a path that works (ICE-08)
 const BUFFER_BYTES = 4194304; // receive_buffer_bytes by default
 const run = promisify(execFile);
 const OFFER = new URL('../fixtures/offers/chromium_av.sdp', import.meta.url);
@@ -58,26 +59,33 @@ async function candidates(gateway, stream) {
     );
 }
 
-/** Publishes with Chromium, the answer's candidates filtered, and watches it. */
-async function publishWith(gateway, stream, keep) {
+/**
+ * Chromium publishes and another page watches. keep: which of the answer's candidates it sees; port:
+ * the one it sees instead of theirs. work(page) runs while both are live.
+ */
+async function publishWith(gateway, stream, { keep = / udp /, port = 0 }, work) {
     const { token } = await gateway.token(stream);
     const contexts = [];
     try {
         const context = await browser.newContext();
         contexts.push(context);
         const page = await context.newPage();
-        await page.addInitScript((pattern) => {
-            const wanted = new RegExp(pattern);
-            const original = RTCPeerConnection.prototype.setRemoteDescription;
-            RTCPeerConnection.prototype.setRemoteDescription = function (description) {
-                window.connection = this;
-                const lines = description.sdp.split('\r\n');
-                const sdp = lines
-                    .filter((line) => !line.startsWith('a=candidate') || wanted.test(line))
-                    .join('\r\n');
-                return original.call(this, { type: description.type, sdp });
-            };
-        }, keep.source);
+        await page.addInitScript(
+            ([pattern, other]) => {
+                const wanted = new RegExp(pattern);
+                const original = RTCPeerConnection.prototype.setRemoteDescription;
+                RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+                    window.connection = this;
+                    const sdp = description.sdp
+                        .split('\r\n')
+                        .filter((line) => !line.startsWith('a=candidate') || wanted.test(line))
+                        .map((line) => (other ? line.replace(/ \d+ typ host/, ` ${other} typ host`) : line))
+                        .join('\r\n');
+                    return original.call(this, { type: description.type, sdp });
+                };
+            },
+            [keep.source, port],
+        );
         await page.goto(gateway.publishUrl(stream, token, '?source=test'));
         await page.getByRole('button', { name: 'Go live' }).click();
         await reaches(page, 'live', 20000);
@@ -86,15 +94,20 @@ async function publishWith(gateway, stream, keep) {
         const viewer = await viewing.newPage();
         await viewer.goto(gateway.watchUrl(stream));
         await reaches(viewer, 'live', 20000);
-        return await page.evaluate(async () => {
-            const all = [...(await window.connection.getStats()).values()];
-            const pair = all.find((s) => s.type === 'candidate-pair' && s.nominated);
-            const { protocol, address } = all.find((s) => s.id === pair.remoteCandidateId);
-            return { protocol, address };
-        });
+        return await work(page);
     } finally {
         await Promise.all(contexts.map((context) => context.close()));
     }
+}
+
+/** The gateway's candidate that the publisher uses. */
+function usedBy(page) {
+    return page.evaluate(async () => {
+        const all = [...(await window.connection.getStats()).values()];
+        const pair = all.find((s) => s.type === 'candidate-pair' && s.nominated);
+        const { protocol, address } = all.find((s) => s.id === pair.remoteCandidateId);
+        return { protocol, address };
+    });
 }
 
 test('RFC6544 Chromium publishes over TCP when UDP does not get through', { timeout: 90000 }, () =>
@@ -104,13 +117,13 @@ test('RFC6544 Chromium publishes over TCP when UDP does not get through', { time
             offered.map((c) => `${c.transport} ${c.port}${c.more}`),
             [`udp ${gateway.media}`, `tcp ${gateway.media} tcptype passive`],
         );
-        const used = await publishWith(gateway, 'stream', / tcp /);
+        const used = await publishWith(gateway, 'stream', { keep: / tcp / }, usedBy);
         assert.equal(used.protocol, 'tcp');
     }));
 
 test('ICE-09 Chromium publishes over IPv6', { timeout: 90000 }, () =>
     withGateway({ top: { media_address: '{"127.0.0.1", "::1"}' } }, async (gateway) => {
-        const used = await publishWith(gateway, 'six', / udp \d+ ::1 /);
+        const used = await publishWith(gateway, 'six', { keep: / udp \d+ ::1 / }, usedBy);
         assert.deepEqual(used, { protocol: 'udp', address: '::1' });
     }));
 
@@ -266,3 +279,19 @@ for (const consentMs of [500, 2500]) {
             }
         }));
 }
+
+test('U17 ICE-07 Chromium behind a port that is rebound', { timeout: 180000 }, (t) =>
+    withGateway({}, async (gateway) => {
+        const relay = await Relay.start(gateway);
+        try {
+            const how = { port: relay.port };
+            const gaps = await publishWith(gateway, 'roaming', how, () =>
+                rebind(gateway, relay, CHROMIUM_CHECK_MS),
+            );
+            t.diagnostic(`gaps in ms: ${gaps.join(' ')}`);
+            assert.ok(Math.max(...gaps) <= CHROMIUM_CHECK_MS + GAP_MS);
+            assert.ok(!gateway.lines.some((l) => /ingest ended .*reason=silent/.test(l)));
+        } finally {
+            await relay.stop();
+        }
+    }));
