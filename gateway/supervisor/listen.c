@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #define HTTP_BACKLOG 511
-#define MEDIA_TCP_BACKLOG 64
-#define MEDIA_PORT_DISTANCE 10000 /* media_port = 0: this far from the HTTP port */
+#define MEDIA_TCP_BACKLOG 128
+#define MEDIA_TCP_SEND_BUFFER 32768 /* bytes of reports and answers that may be under way */
+#define MEDIA_PORT_DISTANCE 10000   /* media_port = 0: this far from the HTTP port */
 
 static uint16_t media_port(const struct conf *conf)
 {
@@ -136,14 +137,18 @@ static int open_udp(struct listeners *l, const struct addr *at, const struct con
     return 0;
 }
 
-/* Publishers' TCP paths inherit what is set here: small frames must not wait for each other. */
+/* Publishers' TCP paths inherit what is set here: small frames do not wait for each other, and a
+ * publisher that does not read is not sent old reports for minutes. */
 static int open_tcp(struct listeners *l, size_t i)
 {
-    int on = 1;
+    int on = 1, room = MEDIA_TCP_SEND_BUFFER;
     l->tcp[i] = open_socket(&l->media[i], SOCK_STREAM, SO_REUSEADDR, MEDIA_TCP_BACKLOG);
     if (l->tcp[i] < 0)
         return complain("TCP", &l->media[i], l->tcp[i]);
-    return setsockopt(l->tcp[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ? -errno : 0;
+    if (setsockopt(l->tcp[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+        setsockopt(l->tcp[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) < 0)
+        return -errno;
+    return 0;
 }
 
 static int open_media(struct listeners *l, size_t i, const struct conf *conf, uid_t edge_uid)

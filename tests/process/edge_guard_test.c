@@ -153,6 +153,10 @@ static void I5_hostile_messages_end_edge(void **state)
         assert_int_equal(peer_send(&rig.peer, MSG_EXPECT, &bodies[i], NULL, 0, NULL), 0);
         expect_failure(&rig);
     }
+    const struct msg_path gone = {.session = RAWEDGE_SESSION, .transport = TRANSPORT_COUNT};
+    rawedge_open_expecting(&rig, AF_INET);
+    assert_int_equal(peer_send(&rig.peer, MSG_PATH_GONE, &gone, NULL, 0, NULL), 0);
+    expect_failure(&rig); /* of no known transport */
     const struct msg_number session = {.number = RAWEDGE_SESSION};
     rawedge_open_expecting(&rig, AF_INET);
     assert_int_equal(peer_send(&rig.peer, MSG_TEST, &session, NULL, 0, NULL), 0);

@@ -76,6 +76,7 @@ static void ICE_10_every_address_has_its_ports_in_a_row(void **state)
         assert_true(addr_equal(&at, &l.media[i]));
         assert_int_equal(option(l.tcp[i], SOL_SOCKET, SO_ACCEPTCONN), 1);
         assert_int_not_equal(option(l.tcp[i], IPPROTO_TCP, TCP_NODELAY), 0);
+        assert_in_range(option(l.tcp[i], SOL_SOCKET, SO_SNDBUF), 1, 65536);
     }
     listeners_close(&l);
 }
