@@ -81,7 +81,7 @@ export function noPath(candidates) {
         title: 'No network path formed between this browser and the gateway',
         text:
             `The gateway’s addresses are ${list.join(', ') || 'not known: it named none'}. Check ` +
-            'that this UDP port is open in the firewalls on both sides, and whether a VPN on ' +
+            'that one of these ports is open in the firewalls on both sides, and whether a VPN on ' +
             'this device blocks it.',
     };
 }
