@@ -112,6 +112,9 @@ static void on_child_exit(void *ctx, uint32_t events)
         return;
     log_exit(p, &info);
     p->pid = 0;
+    /* A publisher may have brought down its own worker: the others' pool must not pause for it.
+     * Asked now, because whoever owned it lets go of it below. */
+    bool bound_worker = p->owner && (p->kind == PROCESS_INGEST || p->kind == PROCESS_TRANSCODE);
     if (p->kind == PROCESS_INGEST && p->owner)
         publication_on_ingest_exit(p->owner);
     if (p->kind == PROCESS_TRANSCODE && p->owner)
@@ -124,7 +127,6 @@ static void on_child_exit(void *ctx, uint32_t events)
         session_url_on_auth_exit(sup);
         publication_on_auth_exit(sup);
     }
-    bool bound_worker = p->owner && (p->kind == PROCESS_INGEST || p->kind == PROCESS_TRANSCODE);
     if (!p->ending && !bound_worker)
         pause_start(sup, p);
     process_free(p);
