@@ -125,6 +125,7 @@ static int on_path(void *ctx, const struct chan_message *m)
         return 0; /* it ended while this was on its way; the descriptor is closed by chan */
     if (edge->sup->root && path->transport == TRANSPORT_UDP)
         (void)listen_set_receive_buffer(m->fds[0], (int)edge->sup->conf.receive_buffer_bytes);
+    p->paths_given++;
     (void)process_send(p->ingest, MSG_PATH, path, m->blob, m->blob_len, m->fds);
     return 0;
 }
@@ -136,8 +137,10 @@ static int on_path_bytes(void *ctx, const struct chan_message *m)
     struct publication *p = publication_by_session(edge->sup, path->session);
     if (path->transport != TRANSPORT_UDP)
         return -EBADMSG;
-    if (p && p->state == PUBLICATION_LIVE)
-        (void)process_send(p->ingest, MSG_PATH_BYTES, path, m->blob, m->blob_len, NULL);
+    if (!p || p->state != PUBLICATION_LIVE)
+        return 0;
+    p->paths_given++;
+    (void)process_send(p->ingest, MSG_PATH_BYTES, path, m->blob, m->blob_len, NULL);
     return 0;
 }
 
@@ -191,6 +194,14 @@ static int on_answer(void *ctx, const struct chan_message *m)
     return 0;
 }
 
+/* The supervisor's own reasons are not the worker's to give: they decide about ENDLIST and are told
+ * to the publisher. */
+static bool is_own_end(uint32_t reason)
+{
+    return reason == END_CLOSED || reason == END_SILENT || reason == END_NOT_STARTED ||
+           reason == END_REFUSED || reason == END_BROKEN;
+}
+
 static int on_ingest_state(void *ctx, const struct chan_message *m)
 {
     const struct msg_ingest_state *state = m->body;
@@ -198,8 +209,11 @@ static int on_ingest_state(void *ctx, const struct chan_message *m)
     struct publication *p = publication_of(ingest, state->session);
     if (state->state >= INGEST_STATE_COUNT || state->reason >= END_REASON_COUNT)
         return -EBADMSG;
-    if (p && p->state == PUBLICATION_LIVE)
-        publication_on_state(p, state);
+    if (!p || p->state != PUBLICATION_LIVE)
+        return 0;
+    if (state->state == INGEST_ENDED ? !is_own_end(state->reason) : state->reason != END_NONE)
+        return -EPROTO;
+    publication_on_state(p, state);
     return 0;
 }
 
@@ -216,11 +230,15 @@ static int on_path_gone(void *ctx, const struct chan_message *m)
 {
     struct process *ingest = ctx;
     const struct msg_path *path = m->body;
+    struct publication *p = publication_of(ingest, path->session);
     if (path->transport >= TRANSPORT_COUNT)
         return -EBADMSG;
-    if (publication_of(ingest, path->session))
-        (void)process_send(process_find(ingest->sup, PROCESS_EDGE), MSG_PATH_GONE, path, NULL, 0,
-                           NULL);
+    if (!p)
+        return 0;
+    if (p->paths_given == 0) /* without end they would fill edge's queue, which all streams share */
+        return -EPROTO;
+    p->paths_given--;
+    (void)process_send(process_find(ingest->sup, PROCESS_EDGE), MSG_PATH_GONE, path, NULL, 0, NULL);
     return 0;
 }
 
@@ -244,9 +262,7 @@ static int on_want_keyframe(void *ctx, const struct chan_message *m)
 static int on_segment_opened(void *ctx, const struct chan_message *m)
 {
     struct process *transcode = ctx;
-    if (transcode->owner)
-        playback_on_segment(transcode->owner, transcode, m->body);
-    return 0;
+    return transcode->owner ? playback_on_segment(transcode->owner, transcode, m->body) : 0;
 }
 
 static int on_playable(void *ctx, const struct chan_message *m)

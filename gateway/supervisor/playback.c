@@ -110,6 +110,8 @@ static void number(struct playback *pb, struct msg_transcode_bind *bind)
         bind->next_discontinuity = 0;
     }
     bind->continues = pb->continues;
+    pb->next_msn = bind->next_msn;
+    pb->next_discontinuity = bind->next_discontinuity;
 }
 
 static void start_worker(struct playback *pb)
@@ -238,7 +240,8 @@ void playback_finish(struct supervisor *sup, const char *stream, uint64_t sessio
         on_linger_over(pb);
         return;
     }
-    if (end_reason_is_final(reason) || sup->conf.rejoin_window_s == 0) {
+    /* Without a segment of its own there is only the playlist before it, which has ended. */
+    if (!pb->continues || end_reason_is_final(reason) || sup->conf.rejoin_window_s == 0) {
         end_playlist(pb);
         return;
     }
@@ -250,15 +253,21 @@ void playback_finish(struct supervisor *sup, const char *stream, uint64_t sessio
 
 /* ---- what workers tell ---- */
 
-void playback_on_segment(struct playback *pb, struct process *from,
-                         const struct msg_segment_opened *m)
+int playback_on_segment(struct playback *pb, struct process *from,
+                        const struct msg_segment_opened *m)
 {
     if (from != pb->transcode || (pb->numbered && pb->continues && m->msn <= pb->msn))
-        return;
+        return 0;
+    if (m->msn > pb->next_msn + PLAYBACK_STEP_MAX ||
+        m->discontinuity_sequence > pb->next_discontinuity + PLAYBACK_STEP_MAX)
+        return -EPROTO;
+    pb->next_msn = m->msn + 1;
+    pb->next_discontinuity = m->discontinuity_sequence + 1;
     pb->numbered = true;
     pb->continues = true; /* whoever comes next goes on from here */
     pb->msn = m->msn;
     pb->discontinuity = m->discontinuity_sequence;
+    return 0;
 }
 
 void playback_on_playable(struct playback *pb, struct process *from)
@@ -293,7 +302,6 @@ void playback_on_transcode_exit(struct playback *pb, struct process *p, bool exp
         publication_end(pub, END_BROKEN);
         return;
     }
-    pb->continues = pb->numbered;
-    pb->wanted = true;
+    pb->wanted = true; /* it continues what has been seen of this playlist, if anything has */
     start_worker(pb);
 }

@@ -12,6 +12,8 @@
 #define PLAYBACK_MAX (2 * STREAM_MAX)
 #define PLAYBACK_CRASHES_MAX 10u /* in PLAYBACK_CRASHES_US: the stream ends (A3) */
 #define PLAYBACK_CRASHES_US 60000000u
+#define PLAYBACK_STEP_MAX                                                                          \
+    4096u /* a worker's numbers jump so far at most: successors inherit them */
 
 struct supervisor;
 struct process;
@@ -30,6 +32,8 @@ struct playback {
     bool continues;            /* the next worker goes on in the same playlist */
     uint64_t msn;              /* last opened */
     uint64_t discontinuity;    /* of that segment */
+    uint64_t next_msn;         /* what the worker opens next at the earliest */
+    uint64_t next_discontinuity;
     uint64_t max_bitrate_bps;
     uint32_t renditions;
     uint32_t crashes;
@@ -45,8 +49,9 @@ void playback_finish(struct supervisor *sup, const char *stream, uint64_t sessio
                      enum end_reason reason);
 
 void playback_on_worker(struct supervisor *sup); /* a warm transcode worker is ready */
-void playback_on_segment(struct playback *pb, struct process *from,
-                         const struct msg_segment_opened *m);
+/* 0, or -EPROTO for numbers that no worker would come to. */
+int playback_on_segment(struct playback *pb, struct process *from,
+                        const struct msg_segment_opened *m);
 void playback_on_playable(struct playback *pb, struct process *from);
 void playback_on_transcode_exit(struct playback *pb, struct process *p, bool expected);
 

@@ -195,6 +195,17 @@ static size_t count_half_open(const struct supervisor *sup, const struct addr *h
     return count;
 }
 
+/* Those that auth has let in. */
+static size_t count_admitted(const struct supervisor *sup)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        const struct publication *p = sup->publications[i];
+        count += p && p->state != PUBLICATION_ASKED && p->state != PUBLICATION_ENDING;
+    }
+    return count;
+}
+
 static void turn_away(struct process *web, uint64_t request, uint16_t status,
                       uint16_t retry_after_s, const char *reason)
 {
@@ -361,7 +372,10 @@ void publication_on_worker(struct supervisor *sup)
 static void on_deadline(void *ctx, uint32_t events)
 {
     struct publication *p = ctx;
+    uint64_t expirations;
     (void)events;
+    /* or it would wake us again and again until the worker has gone */
+    (void)!read(p->deadline.fd, &expirations, sizeof(expirations));
     publication_end(p, END_LIMIT);
 }
 
@@ -402,6 +416,10 @@ void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *
     }
     if (publication_by_stream(sup, p->stream)) {
         refuse(p, 409, 0, "This stream is already being published.");
+        return;
+    }
+    if (count_admitted(sup) >= sup->conf.max_streams) {
+        refuse(p, 503, 5, "The gateway carries as many streams as it may.");
         return;
     }
     int rc = arm_deadline(p);
@@ -477,6 +495,9 @@ void publication_on_answer(struct publication *p, const struct msg_answer *m, co
 
 void publication_on_state(struct publication *p, const struct msg_ingest_state *m)
 {
+    if (m->state < p->next_ingest_state) /* said before: nothing new, and not a line in the log */
+        return;
+    p->next_ingest_state = m->state + 1;
     log_event(LOG_INFO, "ingest_state", "session=%llu stream=%s state=%u reason=%s after_ms=%llu",
               (unsigned long long)p->session, p->stream, m->state, end_reason_name(m->reason),
               (unsigned long long)((clock_now_us() - p->started_us) / 1000));

@@ -3,7 +3,7 @@
  *   POST -> ASKED (auth is asked) -> WAITING (for a warm worker) -> OFFERED (worker has the offer)
  *        -> LIVE (201 was given) -> ENDING (worker told to end, killed after 300 ms) -> gone
  * Nothing of a refused request remains: every way out of a state before LIVE answers web, gives the
- * lease back and frees the publication (WHIP-03). Only publication_step changes a state. */
+ * lease back and frees the publication (WHIP-03). Only enter() in publication.c changes a state. */
 #ifndef SLUICE_SUPERVISOR_PUBLICATION_H
 #define SLUICE_SUPERVISOR_PUBLICATION_H
 
@@ -32,8 +32,10 @@ enum publication_state {
 struct publication {
     struct supervisor *sup;
     enum publication_state state;
-    bool keyed;  /* SRTP keys exist: no longer half-open */
-    bool mapped; /* the ring is sealed */
+    bool keyed;                 /* SRTP keys exist: no longer half-open */
+    bool mapped;                /* the ring is sealed */
+    uint32_t next_ingest_state; /* the worker's states come in order, each once */
+    uint64_t paths_given;       /* MSG_PATH and MSG_PATH_BYTES that it has not given back */
     uint64_t session;
     uint64_t web_request;
     struct process *web; /* who waits for the answer; NULL when answered or gone */

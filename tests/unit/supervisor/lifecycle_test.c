@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -559,6 +560,181 @@ static void T6_without_auth_new_publishers_wait_and_live_ones_stay(void **state)
     assert_int_equal(publications(stage), 1);
 }
 
+static void limits_max_streams_is_a_limit(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    stage->sup.conf.max_streams = 1;
+    go_live(stage, UINT64_MAX);
+    post(stage, 2, "other");
+    grant(stage, GRANT_OK, LEASE + 1, UINT64_MAX);
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.status, 503);
+    assert_true(m.retry_after_s > 0);
+    assert_true(hear(&stage->auth, MSG_LEASE_RELEASE, &heard));
+    assert_int_equal(publications(stage), 1);
+}
+
+/* The end of the player's channel, as the supervisor decided. */
+static bool is_cut(const struct player *player)
+{
+    struct heard heard;
+    char byte;
+    while (hear(player, MSG_TYPE_COUNT, &heard))
+        ;
+    return recv(player->fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void I5_ingest_cannot_give_reasons_that_are_not_its_own(void **state)
+{
+    static const uint32_t reasons[] = {END_NONE,  END_DELETED,  END_KICKED, END_REVOKED,
+                                       END_LIMIT, END_SHUTDOWN, END_CRASHED};
+    struct stage *stage = *state;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        go_live(stage, UINT64_MAX);
+        struct publication *p = stage->sup.publications[0];
+        struct msg_ingest_state m = {
+            .session = p->session, .state = INGEST_ENDED, .reason = reasons[i]};
+        say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+        assert_int_equal(p->state, PUBLICATION_LIVE);
+        assert_true(is_cut(&stage->ingest));
+        publication_on_ingest_exit(p);
+        replace(stage, &stage->ingest, PROCESS_INGEST);
+        playback_free_all(&stage->sup);
+        replace(stage, &stage->transcode, PROCESS_TRANSCODE);
+    }
+}
+
+static void ingest_tells_its_own_end(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    struct publication *p = stage->sup.publications[0];
+    struct msg_ingest_state m = {.session = p->session, .state = INGEST_KEYED};
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+    assert_true(p->keyed);
+    m = (struct msg_ingest_state){
+        .session = p->session, .state = INGEST_ENDED, .reason = END_CLOSED};
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+    assert_int_equal(p->state, PUBLICATION_ENDING);
+    assert_int_equal(p->reason, END_CLOSED);
+}
+
+static void I5_ingest_gives_back_only_paths_that_it_was_given(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    go_live(stage, UINT64_MAX);
+    struct msg_path path = {.session = stage->sup.publications[0]->session};
+    say(stage, &stage->edge, MSG_PATH_BYTES, &path, "x", 1);
+    assert_true(hear(&stage->ingest, MSG_PATH_BYTES, &heard));
+    say(stage, &stage->ingest, MSG_PATH_GONE, &path, NULL, 0);
+    assert_true(hear(&stage->edge, MSG_PATH_GONE, &heard));
+    say(stage, &stage->ingest, MSG_PATH_GONE, &path, NULL, 0);
+    assert_false(hear(&stage->edge, MSG_PATH_GONE, &heard));
+    assert_true(is_cut(&stage->ingest));
+}
+
+static void I5_transcode_cannot_use_up_the_numbers(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    struct msg_transcode_bind m = bound(stage);
+    open_segment(stage, m.session, m.next_msn, 0);
+    struct playback *pb = playback_by_stream(&stage->sup, "demo");
+    open_segment(stage, m.session, UINT64_MAX, 0);
+    assert_int_equal(pb->msn, m.next_msn);
+    assert_true(is_cut(&stage->transcode));
+}
+
+/* A session that shows nothing, while the ended playlist of an earlier one is still there. */
+static void an_ended_playlist_is_not_continued(void **state)
+{
+    struct stage *stage = *state;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    struct msg_transcode_bind first = bound(stage);
+    open_segment(stage, first.session, first.next_msn, 0);
+    session(stage, SESSION_DELETE, m.url_id);
+    grant(stage, GRANT_OK, 0, 0);
+    publication_on_ingest_exit(stage->sup.publications[0]);
+    struct player old = stage->transcode;
+    replace(stage, &stage->ingest, PROCESS_INGEST);
+    stage->transcode = play(stage, PROCESS_TRANSCODE);
+    go_live(stage, UINT64_MAX);
+    (void)bound(stage);
+    struct playback *pb = playback_by_stream(&stage->sup, "demo");
+    struct process *broken = stage->transcode.process;
+    stage->transcode = play(stage, PROCESS_TRANSCODE);
+    playback_on_transcode_exit(pb, broken, false);
+    assert_int_equal(bound(stage).continues, 0);
+    publication_on_ingest_exit(stage->sup.publications[0]);
+    assert_int_equal(pb->state, STREAM_ENDED);
+    pb->previous = NULL;
+    leave(stage, &old);
+    struct player gone = {.process = broken, .fd = -1};
+    leave(stage, &gone);
+}
+
+static void T1_a_passed_deadline_does_not_keep_the_loop_awake(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, 20000);
+    struct publication *p = stage->sup.publications[0];
+    while (p->state != PUBLICATION_ENDING)
+        loop_turn(&stage->sup.loop, 100);
+    turn(stage);
+    uint64_t before = clock_now_us();
+    assert_int_equal(loop_turn(&stage->sup.loop, 50), 0);
+    assert_true(clock_now_us() - before >= 20000);
+}
+
+/* A real child that does nothing, as the pool's only ready ingest. */
+static struct process *start_real_ingest(struct stage *stage)
+{
+    struct supervisor *sup = &stage->sup;
+    char program[sizeof(sup->libexec) + 32];
+    strcpy(sup->libexec, "/tmp/sluice-lifecycle-XXXXXX");
+    assert_non_null(mkdtemp(sup->libexec));
+    snprintf(program, sizeof(program), "%s/sluice-ingest", sup->libexec);
+    FILE *script = fopen(program, "w");
+    assert_non_null(script);
+    fputs("#!/bin/sh\nexec sleep 60\n", script);
+    assert_int_equal(fchmod(fileno(script), 0700), 0);
+    fclose(script);
+    stage->ingest.process->ready = false;
+    sup->conf.warm_ingest = 2;
+    process_fill(sup);
+    sup->conf.warm_ingest = 0;
+    for (size_t i = 0; i < PROCESS_MAX; i++) {
+        struct process *p = sup->processes[i];
+        if (p && p->kind == PROCESS_INGEST && p->pid > 0) {
+            p->ready = true;
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static void A3_a_crash_of_one_session_does_not_pause_the_pool_of_all(void **state)
+{
+    struct stage *stage = *state;
+    struct supervisor *sup = &stage->sup;
+    char program[sizeof(sup->libexec) + 32];
+    struct process *real = start_real_ingest(stage);
+    assert_non_null(real);
+    post(stage, 1, "demo");
+    grant(stage, GRANT_OK, LEASE, UINT64_MAX);
+    assert_ptr_equal(real->owner, sup->publications[0]);
+    process_kill(real);
+    while (publications(stage) > 0)
+        assert_int_equal(loop_turn(&sup->loop, 100), 0);
+    assert_int_equal(result(stage).status, 503);
+    assert_int_equal(sup->backoff[PROCESS_INGEST].pause_us, 0);
+    snprintf(program, sizeof(program), "%s/sluice-ingest", sup->libexec);
+    unlink(program);
+    rmdir(sup->libexec);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -580,6 +756,14 @@ int main(void)
         CASE(W2_half_open_sessions_are_limited),
         CASE(restarted_roles_are_told_what_lives),
         CASE(T6_without_auth_new_publishers_wait_and_live_ones_stay),
+        CASE(limits_max_streams_is_a_limit),
+        CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),
+        CASE(ingest_tells_its_own_end),
+        CASE(I5_ingest_gives_back_only_paths_that_it_was_given),
+        CASE(I5_transcode_cannot_use_up_the_numbers),
+        CASE(an_ended_playlist_is_not_continued),
+        CASE(T1_a_passed_deadline_does_not_keep_the_loop_awake),
+        CASE(A3_a_crash_of_one_session_does_not_pause_the_pool_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
