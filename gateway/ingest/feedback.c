@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define FOLLOWING_MAX 64u /* bytes: NACK head, PLI, and the other track's */
+#define FOLLOWING_MAX 96u /* bytes: heads of NACK and PLI of the other sources */
 
 void feedback_init(struct feedback *f, const struct answer *answer, uint64_t max_bitrate_bps,
                    uint32_t ssrc, const char *cname)
@@ -26,37 +26,40 @@ void feedback_start(struct feedback *f, uint64_t now_us)
     f->report_due_us = now_us;
 }
 
-static bool has_feedback(const struct media_track *t, uint32_t kind)
+/* Reports, NACK and PLI. */
+static uint64_t report_due_us(const struct feedback *f, const struct media *m)
 {
-    return t->active && t->has_ssrc && (t->agreed.feedback & kind) != 0;
+    if (m->new_source)
+        return 0;
+    uint64_t due_us = f->report_due_us;
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
+        const struct receiver *r = &m->receivers[i];
+        if (receiver_may_ask(r, SDP_FB_NACK) && nack_due_us(&r->nack) < due_us)
+            due_us = nack_due_us(&r->nack);
+        if (receiver_may_ask(r, SDP_FB_PLI) && keyframe_due_us(&r->keyframe) < due_us)
+            due_us = keyframe_due_us(&r->keyframe);
+    }
+    return due_us;
 }
 
 uint64_t feedback_due_us(const struct feedback *f, const struct media *m)
 {
     if (!f->started)
         return UINT64_MAX;
-    if (m->new_source)
-        return 0;
-    uint64_t due_us = f->report_due_us;
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        const struct media_track *t = &m->tracks[track];
-        if (has_feedback(t, SDP_FB_NACK) && nack_due_us(&t->nack) < due_us)
-            due_us = nack_due_us(&t->nack);
-        if (has_feedback(t, SDP_FB_PLI) && keyframe_due_us(&t->keyframe) < due_us)
-            due_us = keyframe_due_us(&t->keyframe);
-    }
-    return due_us;
+    uint64_t due_us = report_due_us(f, m);
+    uint64_t arrivals_us = twcc_due_us(&m->twcc);
+    return arrivals_us < due_us ? arrivals_us : due_us;
 }
 
 /* RR with a block for each source that was heard, then SDES: what begins every compound. */
 static void write_report(struct feedback *f, struct media *m, uint64_t now_us, struct writer *w)
 {
-    struct rtcp_report reports[TRACK_COUNT];
+    struct rtcp_report reports[MEDIA_RECEIVERS_MAX];
     size_t count = 0;
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        struct media_track *t = &m->tracks[track];
-        if (t->active && t->has_ssrc)
-            reception_report(&t->reception, t->ssrc, now_us, &reports[count++]);
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
+        struct receiver *r = &m->receivers[i];
+        if (r->active && r->has_ssrc)
+            reception_report(&r->reception, r->ssrc, now_us, &reports[count++]);
     }
     rtcp_write_rr(w, f->ssrc, reports, count);
     rtcp_write_cname(w, f->ssrc, slice_of(f->cname));
@@ -65,16 +68,18 @@ static void write_report(struct feedback *f, struct media *m, uint64_t now_us, s
 /* Names the sources that are known, else those that the offer announced. */
 static void write_remb(struct feedback *f, const struct media *m, struct writer *w)
 {
-    uint32_t ssrcs[TRACK_COUNT];
+    uint32_t ssrcs[MEDIA_RECEIVERS_MAX];
     size_t count = 0;
     if (!f->remb)
         return;
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        const struct media_track *t = &m->tracks[track];
-        if (t->has_ssrc)
-            ssrcs[count++] = t->ssrc;
-        else if (t->agreed.ssrc_count > 0)
-            ssrcs[count++] = t->agreed.ssrcs[0];
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
+        const struct receiver *r = &m->receivers[i];
+        if (!r->active)
+            continue;
+        if (r->has_ssrc)
+            ssrcs[count++] = r->ssrc;
+        else if (r->config.agreed->ssrc_count > r->config.layer)
+            ssrcs[count++] = r->config.agreed->ssrcs[r->config.layer];
     }
     rtcp_write_remb(w, f->ssrc, f->max_bitrate_bps, ssrcs, count);
 }
@@ -88,32 +93,45 @@ static size_t nack_room(const struct writer *w)
     return room < NACK_LIST_MAX ? room : NACK_LIST_MAX;
 }
 
-/* NACK and PLI of one track; true when something was written. */
-static bool write_requests(struct feedback *f, struct media_track *t, struct stats *stats,
+/* NACK and PLI of one source; true when something was written. */
+static bool write_requests(struct feedback *f, struct receiver *r, struct stats *stats,
                            uint64_t now_us, struct writer *w)
 {
     uint16_t missing[NACK_LIST_MAX];
     bool any = false;
-    if (has_feedback(t, SDP_FB_NACK)) {
-        size_t count = nack_take(&t->nack, now_us, missing, nack_room(w));
+    if (receiver_may_ask(r, SDP_FB_NACK)) {
+        size_t count = nack_take(&r->nack, now_us, missing, nack_room(w));
         if (count > 0) {
-            rtcp_write_nack(w, f->ssrc, t->ssrc, missing, count);
+            rtcp_write_nack(w, f->ssrc, r->ssrc, missing, count);
+            r->stats.nacked += count;
             stats->nacks++;
             any = true;
         }
     }
-    if (has_feedback(t, SDP_FB_PLI) && keyframe_take(&t->keyframe, now_us)) {
-        rtcp_write_pli(w, f->ssrc, t->ssrc);
-        stats->plis++;
+    if (receiver_may_ask(r, SDP_FB_PLI) && keyframe_take(&r->keyframe, now_us)) {
+        rtcp_write_pli(w, f->ssrc, r->ssrc);
+        r->stats.plis++;
         any = true;
     }
     return any;
 }
 
+static bool write_arrivals(struct feedback *f, struct media *m, uint64_t now_us, struct writer *w)
+{
+    const struct receiver *r = m->shown ? m->shown : &m->receivers[TRACK_VIDEO];
+    if (!r->has_ssrc)
+        r = &m->receivers[TRACK_AUDIO];
+    if (!f->reduced_size)
+        write_report(f, m, now_us, w);
+    return twcc_write(&m->twcc, f->ssrc, r->ssrc, now_us, w) && writer_ok(w);
+}
+
 bool feedback_write(struct feedback *f, struct media *m, uint64_t now_us, struct writer *w)
 {
-    if (!f->started || feedback_due_us(f, m) > now_us)
+    if (!f->started)
         return false;
+    if (report_due_us(f, m) > now_us)
+        return twcc_due_us(&m->twcc) <= now_us && write_arrivals(f, m, now_us, w);
     bool report = now_us >= f->report_due_us || m->new_source;
     size_t before = w->len;
     if (report || !f->reduced_size)
@@ -124,7 +142,7 @@ bool feedback_write(struct feedback *f, struct media *m, uint64_t now_us, struct
         m->new_source = false;
         f->report_due_us = now_us + FEEDBACK_INTERVAL_US;
     }
-    for (unsigned track = 0; track < TRACK_COUNT; track++)
-        any |= write_requests(f, &m->tracks[track], &m->stats, now_us, w);
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
+        any |= write_requests(f, &m->receivers[i], &m->stats, now_us, w);
     return any && writer_ok(w) && w->len > before;
 }

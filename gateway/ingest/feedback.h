@@ -1,5 +1,6 @@
 /* What we tell the publisher by RTCP, and when: receiver reports with SDES and REMB every second
- * (RTP-13, RTP-14: without REMB Chromium stays at 320 pixels), NACK and PLI when they are due.
+ * (RTP-13, RTP-14: without REMB Chromium stays at 320 pixels), transport-wide feedback every 100 ms
+ * where it was agreed (twcc.h), NACK and PLI when they are due.
  *
  * The packets are plain; the caller encrypts them. No I/O, no clock. */
 #ifndef SLUICE_INGEST_FEEDBACK_H
@@ -14,6 +15,7 @@
 
 #define FEEDBACK_INTERVAL_US 1000000u
 #define FEEDBACK_PACKET_MAX 1200u
+#define FEEDBACK_BURST_MAX 4u /* compounds at one time */
 #define FEEDBACK_CNAME_LEN 16u
 #define FEEDBACK_DEFAULT_BPS 8000000u /* REMB when the grant names no ceiling */
 
@@ -33,8 +35,8 @@ void feedback_init(struct feedback *f, const struct answer *answer, uint64_t max
 /* There are keys: reports begin now. */
 void feedback_start(struct feedback *f, uint64_t now_us);
 
-/* Writes one compound with all that is due to w, which has room for FEEDBACK_PACKET_MAX bytes.
- * False when nothing is due. */
+/* Writes one compound of what is due to w, which has room for FEEDBACK_PACKET_MAX bytes; call it
+ * again for the rest. False when nothing is due. */
 bool feedback_write(struct feedback *f, struct media *m, uint64_t now_us, struct writer *w);
 /* When feedback_write has something to say; UINT64_MAX before feedback_start. */
 uint64_t feedback_due_us(const struct feedback *f, const struct media *m);

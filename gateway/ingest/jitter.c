@@ -147,6 +147,7 @@ static void note_highest(struct jitter *j, uint16_t sequence, struct jitter_miss
         return;
     out_missing->first = (uint16_t)(j->highest + 1);
     out_missing->count = (uint16_t)(ahead - 1);
+    out_missing->advance = (uint16_t)ahead;
     j->highest = sequence;
 }
 
@@ -260,6 +261,11 @@ enum jitter_result jitter_pop(struct jitter *j, uint64_t now_us, struct depay_pa
         return JITTER_NONE;
     skip_hole(j);
     return JITTER_GAP;
+}
+
+void jitter_set_deadline(struct jitter *j, uint64_t deadline_us)
+{
+    j->deadline_us = deadline_us;
 }
 
 void jitter_give_up(struct jitter *j)

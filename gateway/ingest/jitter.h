@@ -29,10 +29,12 @@ enum jitter_verdict {
     JITTER_OLD,   /* a duplicate, or too late: nothing to do */
 };
 
-/* Numbers that this packet showed to be missing: count from first on; count 0 for none. */
+/* Numbers that this packet showed to be missing: count from first on; count 0 for none. advance: by
+ * how much it is newer than the newest before, 0 when it is not. */
 struct jitter_missing {
     uint16_t first;
     uint16_t count;
+    uint16_t advance;
 };
 
 /* Offers a packet. repair: it came by RTX, so that its number may be of any age. packet->data is
@@ -47,6 +49,9 @@ enum jitter_result {
     JITTER_GAP,    /* packets before the next one are given up */
 };
 enum jitter_result jitter_pop(struct jitter *j, uint64_t now_us, struct depay_packet *out);
+
+/* Changes how long holes are waited for, also those that are open now. */
+void jitter_set_deadline(struct jitter *j, uint64_t deadline_us);
 
 /* Gives up all holes that are known now: the next pops do not wait. */
 void jitter_give_up(struct jitter *j);

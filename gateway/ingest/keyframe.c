@@ -13,13 +13,25 @@ void keyframe_seen(struct keyframe *k, uint64_t now_us)
     k->last_key_us = now_us;
 }
 
+void keyframe_set_answer(struct keyframe *k, uint64_t answer_us)
+{
+    k->answer_us = answer_us;
+}
+
+static uint64_t spacing_us(const struct keyframe *k)
+{
+    if (k->answer_us < KEYFRAME_SPACING_US)
+        return KEYFRAME_SPACING_US;
+    return k->answer_us < KEYFRAME_SPACING_MAX_US ? k->answer_us : KEYFRAME_SPACING_MAX_US;
+}
+
 uint64_t keyframe_due_us(const struct keyframe *k)
 {
     uint64_t due_us = 0;
     if (!k->wanted)
         return UINT64_MAX;
     if (k->asked)
-        due_us = k->last_asked_us + KEYFRAME_SPACING_US;
+        due_us = k->last_asked_us + spacing_us(k);
     if (k->came && k->last_key_us + KEYFRAME_REST_US > due_us)
         due_us = k->last_key_us + KEYFRAME_REST_US;
     return due_us;

@@ -2,7 +2,8 @@
  *
  * Wishes are merged. At most two requests per second, none within 350 ms after the last key frame:
  * encoders do not answer those in time (findings/transcode.md 5). A wish lasts until a key frame
- * begins after it. */
+ * came after it; the request is repeated once the answer had its time to arrive and be repaired:
+ * more key frames on a lossy network would make the loss worse. */
 #ifndef SLUICE_INGEST_KEYFRAME_H
 #define SLUICE_INGEST_KEYFRAME_H
 
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #define KEYFRAME_SPACING_US 500000u
+#define KEYFRAME_SPACING_MAX_US 1000000u
 #define KEYFRAME_REST_US 350000u
 
 /* All zero at the start. */
@@ -19,7 +21,12 @@ struct keyframe {
     bool came;  /* last_key_us is valid */
     uint64_t last_asked_us;
     uint64_t last_key_us;
+    uint64_t answer_us;
 };
+
+/* How long an answer may take: round trip and repair. Spaces requests, within KEYFRAME_SPACING_US
+ * and KEYFRAME_SPACING_MAX_US. */
+void keyframe_set_answer(struct keyframe *k, uint64_t answer_us);
 
 void keyframe_want(struct keyframe *k);
 void keyframe_seen(struct keyframe *k, uint64_t now_us);

@@ -6,55 +6,85 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define VIDEO_SLOTS 1024u
-#define AUDIO_SLOTS 256u
 
 /* ---- frames out ---- */
 
-static void on_unit(void *ctx, const struct depay_unit *unit)
+static uint32_t area(const struct receiver *r)
 {
-    struct media_track *t = ctx;
-    struct stats *stats = &t->media->stats;
-    int rc = framer_write(&t->media->framer, t->track, unit);
-    if (rc < 0) {
-        stats->dropped++;
-        keyframe_want(&t->keyframe);
-        return;
-    }
-    stats->frames++;
+    return (uint32_t)r->stats.width * r->stats.height;
+}
+
+static bool is_silent(const struct media *m, uint64_t now_us)
+{
+    return now_us > m->shown_us + MEDIA_LAYER_SILENCE_US;
+}
+
+/* Each source has an RTP clock of its own (RTP-16). */
+static void show(struct media *m, struct receiver *r)
+{
+    m->shown = r;
+    framer_start_track(&m->framer, TRACK_VIDEO, r->config.agreed->codec,
+                       r->config.agreed->clock_rate);
+    if (r->has_report)
+        sync_report(&m->framer.sync, TRACK_VIDEO, r->report_ntp, r->report_time);
+}
+
+/* Of layers, whether the unit is of the one that is passed on; may make it that. */
+static bool is_shown(struct media *m, struct receiver *r, const struct depay_unit *unit)
+{
+    if (r->config.track != TRACK_VIDEO || r == m->shown)
+        return true;
     if (!unit->key)
-        return;
-    keyframe_seen(&t->keyframe, unit->last_us);
-    stats->key_frames++;
-    stats->width = unit->width;
-    stats->height = unit->height;
+        return false;
+    uint32_t size = (uint32_t)unit->width * unit->height;
+    if (m->shown && size <= area(m->shown) && !is_silent(m, unit->last_us))
+        return false;
+    show(m, r);
+    return true;
+}
+
+static bool on_unit(void *ctx, struct receiver *r, const struct depay_unit *unit)
+{
+    struct media *m = ctx;
+    if (!is_shown(m, r, unit))
+        return true; /* a lower layer: not lost, not wanted */
+    if (r->config.track == TRACK_VIDEO)
+        m->shown_us = unit->last_us;
+    int rc = framer_write(&m->framer, r->config.track, unit);
+    if (rc < 0)
+        m->stats.dropped++;
+    m->live = m->live || rc == 0;
+    return rc == 0;
 }
 
 /* ---- life ---- */
 
-static int start_track(struct media *m, enum track track, const struct answer_track *agreed,
-                       const struct media_limits *limits)
+static struct receiver *receiver_at(struct media *m, enum track track, uint8_t layer)
 {
-    struct media_track *t = &m->tracks[track];
-    t->media = m;
-    t->track = track;
-    t->agreed = *agreed;
+    return &m->receivers[layer == 0 ? (size_t)track : TRACK_COUNT + layer - 1u];
+}
+
+static int start_track(struct media *m, enum track track, const struct media_limits *limits)
+{
+    const struct answer_track *agreed = &m->answer->tracks[track];
+    size_t layers = agreed->layer_count > 0 && track == TRACK_VIDEO ? agreed->layer_count : 1;
     if (agreed->codec == CODEC_NONE)
         return 0;
-    int rc = depay_new(agreed->codec, limits->max_width, limits->max_height, on_unit, t, &t->depay);
-    if (rc < 0)
-        return rc;
-    depay_announce(t->depay, slice_of(agreed->sprop));
-    uint64_t deadline_us = limits->jitter_deadline_us;
-    if (!(agreed->feedback & SDP_FB_NACK) && deadline_us > MEDIA_REORDER_US)
-        deadline_us = MEDIA_REORDER_US;
-    rc = jitter_new(track == TRACK_VIDEO ? VIDEO_SLOTS : AUDIO_SLOTS, deadline_us, &t->jitter);
-    if (rc < 0)
-        return rc;
-    t->active = true;
-    nack_init(&t->nack);
+    for (size_t layer = 0; layer < layers && layer < ANSWER_LAYERS_MAX; layer++) {
+        const struct receiver_config config = {.agreed = agreed,
+                                               .track = track,
+                                               .layer = (uint8_t)layer,
+                                               .max_width = limits->max_width,
+                                               .max_height = limits->max_height,
+                                               .jitter_deadline_us = limits->jitter_deadline_us,
+                                               .emit = on_unit,
+                                               .ctx = m};
+        int rc = receiver_init(receiver_at(m, track, (uint8_t)layer), &config);
+        if (rc < 0)
+            return rc;
+    }
+    if (agreed->transport_cc_ext_id != 0 && (agreed->feedback & SDP_FB_TRANSPORT_CC) != 0)
+        m->transport_cc = true;
     return 0;
 }
 
@@ -65,14 +95,17 @@ int media_new(const struct answer *answer, const struct media_limits *limits,
     struct media *m = calloc(1, sizeof(*m));
     if (!m)
         goto out;
+    m->answer = answer;
     framer_init(&m->framer, ring, wall_offset_us);
+    twcc_init(&m->twcc);
     for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        rc = start_track(m, track, &answer->tracks[track], limits);
+        rc = start_track(m, track, limits);
         if (rc < 0)
             goto out;
     }
     m->stats.video_codec = (uint8_t)answer->tracks[TRACK_VIDEO].codec;
     m->stats.audio_codec = (uint8_t)answer->tracks[TRACK_AUDIO].codec;
+    m->stats.transport_cc = m->transport_cc;
     *out = m;
     m = NULL;
     rc = 0;
@@ -85,216 +118,64 @@ void media_free(struct media *m)
 {
     if (!m)
         return;
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        jitter_free(m->tracks[track].jitter);
-        depay_free(m->tracks[track].depay);
-    }
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
+        receiver_done(&m->receivers[i]);
     free(m);
-}
-
-/* ---- which track ---- */
-
-static bool track_has_pt(const struct media_track *t, uint8_t payload_type)
-{
-    if (!t->active)
-        return false;
-    bool repair = t->agreed.rtx_pt != 0 && t->agreed.rtx_pt == payload_type;
-    return repair || t->agreed.pt == payload_type;
-}
-
-bool media_expects(const struct media *m, uint8_t payload_type)
-{
-    for (unsigned track = 0; track < TRACK_COUNT; track++)
-        if (track_has_pt(&m->tracks[track], payload_type))
-            return true;
-    return false;
-}
-
-static struct media_source *find_source(struct media *m, uint32_t ssrc)
-{
-    for (size_t i = 0; i < m->source_count; i++)
-        if (m->sources[i].ssrc == ssrc)
-            return &m->sources[i];
-    return NULL;
-}
-
-/* The track whose mid stands in the packet's MID extension. 0, -ENOENT without one, -EBADMSG. */
-static int track_by_mid(const struct media *m, const struct rtp_packet *packet,
-                        enum track *out_track)
-{
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        const struct answer_track *agreed = &m->tracks[track].agreed;
-        struct slice mid;
-        if (!m->tracks[track].active || agreed->mid_ext_id == 0)
-            continue;
-        int rc = rtpext_find(packet, agreed->mid_ext_id, &mid);
-        if (rc == -EBADMSG)
-            return rc;
-        if (rc == 0 && slice_is(mid, agreed->mid)) {
-            *out_track = track;
-            return 0;
-        }
-    }
-    return -ENOENT;
-}
-
-static int track_by_ssrc(const struct media *m, uint32_t ssrc, enum track *out_track)
-{
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        const struct answer_track *agreed = &m->tracks[track].agreed;
-        for (size_t i = 0; i < agreed->ssrc_count; i++)
-            if (agreed->ssrcs[i] == ssrc || agreed->rtx_ssrcs[i] == ssrc) {
-                *out_track = track;
-                return 0;
-            }
-    }
-    return -ENOENT;
-}
-
-static int track_by_pt(const struct media *m, uint8_t payload_type, enum track *out_track)
-{
-    bool video = track_has_pt(&m->tracks[TRACK_VIDEO], payload_type);
-    bool audio = track_has_pt(&m->tracks[TRACK_AUDIO], payload_type);
-    if (video == audio)
-        return -ENOENT;
-    *out_track = video ? TRACK_VIDEO : TRACK_AUDIO;
-    return 0;
-}
-
-/* A new SSRC: by MID, else by the offer's a=ssrc lines, else by a payload type that one track alone
- * has (RFC 9143 9.2). It is remembered, because later packets have no MID. */
-static int learn_source(struct media *m, const struct rtp_packet *packet, struct media_source **out)
-{
-    enum track track = TRACK_VIDEO;
-    if (m->source_count == MEDIA_SOURCES_MAX)
-        return -EDQUOT;
-    int rc = track_by_mid(m, packet, &track);
-    if (rc == -ENOENT)
-        rc = track_by_ssrc(m, packet->ssrc, &track);
-    if (rc == -ENOENT)
-        rc = track_by_pt(m, packet->payload_type, &track);
-    if (rc < 0)
-        return rc == -EBADMSG ? rc : -EPROTO;
-    const struct media_track *t = &m->tracks[track];
-    if (!track_has_pt(t, packet->payload_type))
-        return -EPROTO;
-    struct media_source *source = &m->sources[m->source_count++];
-    source->ssrc = packet->ssrc;
-    source->track = track;
-    source->repair = packet->payload_type != t->agreed.pt;
-    *out = source;
-    return 0;
-}
-
-/* The newcomer is the track's source from now on. */
-static void replace_source(struct media_track *t, uint32_t ssrc)
-{
-    struct media *m = t->media;
-    jitter_reset(t->jitter);
-    if (t->has_ssrc)
-        depay_gap(t->depay);
-    nack_init(&t->nack);
-    t->reception = (struct reception){.clock_rate = t->agreed.clock_rate};
-    framer_start_track(&m->framer, t->track, t->agreed.codec, t->agreed.clock_rate);
-    t->has_ssrc = true;
-    t->ssrc = ssrc;
-    m->new_source = true;
 }
 
 /* ---- packets in ---- */
 
-static void drain(struct media_track *t, uint64_t now_us)
+/* Any source's packets count, also those that are dropped: the sender numbers them all. */
+static void note_arrival(struct media *m, const struct answer_track *agreed,
+                         const struct rtp_packet *packet, uint64_t now_us)
 {
-    struct depay_packet packet;
-    enum jitter_result result = jitter_pop(t->jitter, now_us, &packet);
-    for (; result != JITTER_NONE; result = jitter_pop(t->jitter, now_us, &packet)) {
-        if (result == JITTER_GAP) {
-            depay_gap(t->depay);
-            nack_forget(&t->nack, jitter_next(t->jitter));
-            continue;
-        }
-        if (packet.len == 0) /* padding only: consumed a number, is no media (RTP-05) */
-            continue;
-        int rc = depay_push(t->depay, &packet);
-        if (rc < 0)
-            t->media->stats.dropped++;
-        if (rc == -ENOTSUP)
-            t->media->unsupported = true;
-    }
-    if (depay_needs_key(t->depay))
-        keyframe_want(&t->keyframe);
+    struct slice number;
+    if (!m->transport_cc || agreed->transport_cc_ext_id == 0)
+        return;
+    if (rtpext_find(packet, agreed->transport_cc_ext_id, &number) == 0)
+        twcc_record_extension(&m->twcc, number, now_us);
 }
 
-static void note_missing(struct media_track *t, const struct jitter_missing *missing,
-                         uint64_t now_us)
+/* The newcomer replaces the source before; video that is not shown leaves the timeline alone. */
+static void begin_source(struct media *m, struct receiver *r, uint32_t ssrc)
 {
-    if (missing->count == 0)
-        return;
-    if (nack_add(&t->nack, missing->first, missing->count, now_us) == 0)
-        return;
-    jitter_give_up(t->jitter); /* too much to repair: a key frame is cheaper (RTP-08) */
-    keyframe_want(&t->keyframe);
+    const struct answer_track *agreed = r->config.agreed;
+    receiver_begin(r, ssrc);
+    if (r->config.track == TRACK_AUDIO || m->shown == r)
+        framer_start_track(&m->framer, r->config.track, agreed->codec, agreed->clock_rate);
+    m->new_source = true;
 }
 
-static void push(struct media_track *t, const struct rtp_packet *packet, bool repair,
-                 uint64_t now_us)
+static int take_packet(struct media *m, const struct rtpsource *source, bool is_new,
+                       const struct rtp_packet *packet, uint64_t now_us)
 {
-    struct depay_packet media = {.data = packet->payload,
-                                 .len = packet->payload_len,
-                                 .rtp_time = packet->timestamp,
-                                 .marker = packet->marker,
-                                 .arrival_us = now_us};
-    struct jitter_missing missing;
-    if (nack_remove(&t->nack, packet->sequence, repair, now_us) == NACK_REPAIRED)
-        t->media->stats.recovered++;
-    if (jitter_push(t->jitter, packet->sequence, &media, repair, &missing) == JITTER_OLD)
-        return;
-    note_missing(t, &missing, now_us);
-    drain(t, now_us);
-}
-
-static int take_repair(struct media_track *t, const struct rtp_packet *packet, uint64_t now_us)
-{
-    struct rtp_packet original;
-    if (!t->has_ssrc)
-        return -EPROTO;
-    int rc = rtp_unwrap_rtx(packet, t->agreed.pt, t->ssrc, &original);
-    if (rc == -EAGAIN)
-        return 0; /* a bandwidth probe */
-    if (rc < 0)
-        return rc;
-    push(t, &original, true, now_us);
+    struct receiver *r = receiver_at(m, source->track, source->layer);
+    if (source->repair)
+        return receiver_repair(r, packet, now_us);
+    if (is_new)
+        begin_source(m, r, packet->ssrc);
+    if (packet->ssrc == r->ssrc && r->has_ssrc) /* else a source that was replaced */
+        receiver_push(r, packet, now_us);
+    m->unsupported = m->unsupported || r->unsupported;
     return 0;
 }
 
 int media_rtp(struct media *m, const uint8_t *data, size_t len, uint64_t now_us)
 {
     struct rtp_packet packet;
+    struct rtpsource source;
+    bool is_new = false;
     int rc = rtp_parse(data, len, &packet);
     if (rc < 0)
         return rc;
-    struct media_source *source = find_source(m, packet.ssrc);
-    bool is_new = !source;
-    if (is_new) {
-        rc = learn_source(m, &packet, &source);
-        if (rc < 0)
-            return rc;
-    }
-    struct media_track *t = &m->tracks[source->track];
-    if (!track_has_pt(t, packet.payload_type))
-        return -EPROTO;
+    rc = rtpsource_find(&m->sources, m->answer, &packet, &source, &is_new);
+    if (rc < 0)
+        return rc;
     m->stats.packets++;
     m->stats.bytes += len;
     m->stats.last_packet_us = now_us;
-    if (packet.payload_type != t->agreed.pt)
-        return take_repair(t, &packet, now_us);
-    if (is_new)
-        replace_source(t, packet.ssrc);
-    if (packet.ssrc != t->ssrc || !t->has_ssrc)
-        return 0; /* a source that was replaced */
-    reception_packet(&t->reception, packet.sequence, packet.timestamp, now_us);
-    push(t, &packet, false, now_us);
-    return 0;
+    note_arrival(m, &m->answer->tracks[source.track], &packet, now_us);
+    return take_packet(m, &source, is_new, &packet, now_us);
 }
 
 static void take_sender_report(struct media *m, const struct rtcp_packet *packet, uint64_t now_us)
@@ -302,12 +183,13 @@ static void take_sender_report(struct media *m, const struct rtcp_packet *packet
     struct rtcp_sender_info info;
     if (rtcp_parse_sender_info(packet, &info) < 0)
         return;
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        struct media_track *t = &m->tracks[track];
-        if (!t->has_ssrc || t->ssrc != info.ssrc)
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
+        struct receiver *r = &m->receivers[i];
+        if (!r->active || !r->has_ssrc || r->ssrc != info.ssrc)
             continue;
-        reception_sender_report(&t->reception, info.ntp, now_us);
-        sync_report(&m->framer.sync, track, info.ntp, info.rtp_timestamp);
+        receiver_report(r, info.ntp, info.rtp_timestamp, now_us);
+        if (r->config.track == TRACK_AUDIO || r == m->shown)
+            sync_report(&m->framer.sync, r->config.track, info.ntp, info.rtp_timestamp);
     }
 }
 
@@ -326,37 +208,101 @@ int media_rtcp(struct media *m, const uint8_t *data, size_t len, uint64_t now_us
 
 void media_on_timer(struct media *m, uint64_t now_us)
 {
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        struct media_track *t = &m->tracks[track];
-        if (t->active && jitter_due_us(t->jitter) <= now_us)
-            drain(t, now_us);
-    }
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
+        receiver_on_timer(&m->receivers[i], now_us);
 }
 
 uint64_t media_due_us(const struct media *m)
 {
     uint64_t due_us = UINT64_MAX;
-    for (unsigned track = 0; track < TRACK_COUNT; track++) {
-        const struct media_track *t = &m->tracks[track];
-        if (t->active && jitter_due_us(t->jitter) < due_us)
-            due_us = jitter_due_us(t->jitter);
-    }
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
+        if (receiver_due_us(&m->receivers[i]) < due_us)
+            due_us = receiver_due_us(&m->receivers[i]);
     return due_us;
 }
 
-void media_tick(struct media *m)
+/* Nothing is asked of layers below the one that is shown, until that falls silent: then each is
+ * asked for a key frame. */
+static void mute_layers(struct media *m, uint64_t now_us)
+{
+    bool silent = is_silent(m, now_us);
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX && m->shown; i++) {
+        struct receiver *r = &m->receivers[i];
+        if (!r->active || r->config.track != TRACK_VIDEO || r == m->shown)
+            continue;
+        bool below = area(r) != 0 && area(r) <= area(m->shown);
+        r->muted = below && !silent;
+        if (below && silent)
+            keyframe_want(&r->keyframe);
+    }
+    if (m->shown)
+        m->shown->muted = false;
+}
+
+static void add_track(struct stats_track *sum, const struct receiver *r, bool shown)
+{
+    const struct stats_track *one = &r->stats;
+    sum->packets += one->packets;
+    sum->bytes += one->bytes;
+    sum->lost += one->lost;
+    sum->recovered_rtx += one->recovered_rtx;
+    sum->recovered_same += one->recovered_same;
+    sum->overtaken += one->overtaken;
+    sum->nacked += one->nacked;
+    sum->plis += one->plis;
+    sum->layers++;
+    if (!shown)
+        return;
+    sum->frames = one->frames;
+    sum->key_frames = one->key_frames;
+    sum->bitrate_bps = one->bitrate_bps;
+    sum->jitter_us = one->jitter_us;
+    sum->loss_permille = one->loss_permille;
+    sum->hold_us = one->hold_us;
+    sum->width = one->width;
+    sum->height = one->height;
+    sum->codec = one->codec;
+}
+
+static void sum_tracks(struct media *m)
+{
+    struct stats *s = &m->stats;
+    for (unsigned track = 0; track < TRACK_COUNT; track++)
+        s->tracks[track] = (struct stats_track){0};
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
+        const struct receiver *r = &m->receivers[i];
+        bool shown = r == m->shown || (!m->shown && i == TRACK_VIDEO) || i == TRACK_AUDIO;
+        if (r->active)
+            add_track(&s->tracks[r->config.track], r, shown);
+    }
+    const struct stats_track *video = &s->tracks[TRACK_VIDEO];
+    const struct stats_track *audio = &s->tracks[TRACK_AUDIO];
+    s->frames = video->frames + audio->frames;
+    s->key_frames = video->key_frames;
+    s->lost = video->lost + audio->lost;
+    s->recovered =
+        video->recovered_rtx + video->recovered_same + audio->recovered_rtx + audio->recovered_same;
+    s->plis = video->plis;
+    s->width = video->width;
+    s->height = video->height;
+}
+
+void media_tick(struct media *m, uint64_t now_us)
 {
     uint64_t bits = (m->stats.bytes - m->bytes_before) * 8;
     m->bytes_before = m->stats.bytes;
     m->stats.bitrate_bps = bits > UINT32_MAX ? UINT32_MAX : (uint32_t)bits;
-    m->stats.lost = 0;
-    for (unsigned track = 0; track < TRACK_COUNT; track++)
-        if (m->tracks[track].active)
-            m->stats.lost += jitter_lost(m->tracks[track].jitter);
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
+        receiver_tick(&m->receivers[i]);
+    mute_layers(m, now_us);
+    sum_tracks(m);
+    const struct receiver *shown = m->shown ? m->shown : &m->receivers[TRACK_VIDEO];
+    m->stats.round_trip_us = (uint32_t)nack_round_trip_us(&shown->nack);
     framer_tick(&m->framer);
 }
 
 void media_want_keyframe(struct media *m)
 {
-    keyframe_want(&m->tracks[TRACK_VIDEO].keyframe);
+    struct receiver *r = m->shown ? m->shown : &m->receivers[TRACK_VIDEO];
+    keyframe_want(&r->keyframe);
 }

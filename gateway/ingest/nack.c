@@ -6,12 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define LATE_FADE 64u  /* each true loss takes this part off the wait for overtaken packets */
-#define LEAST_FADE 32u /* part that a packet which came too soon takes off the least round trip */
+#define LATE_FADE 64u /* each true loss takes this part off the wait for overtaken packets */
+#define LEAST_CREEP 64u
+#define LEAST_FADE 128u /* part that a packet which came too soon takes off the least round trip   \
+                         */
 
 void nack_init(struct nack *n)
 {
     n->count = 0;
+    n->twice = false;
+    n->uses_rtx = false;
     n->round_trip = (struct nack_mean){.known = false};
     n->least_us = 0;
     n->late = (struct nack_mean){.known = false};
@@ -48,7 +52,9 @@ uint64_t nack_wait_us(const struct nack *n)
 
 uint64_t nack_repeat_us(const struct nack *n)
 {
-    uint64_t repeat_us = n->round_trip.mean_us + 4 * n->round_trip.deviation_us;
+    /* under heavy loss most requests are lost: waiting for the slowest answer costs more */
+    uint64_t deviations = n->twice ? 1 : 4;
+    uint64_t repeat_us = n->round_trip.mean_us + deviations * n->round_trip.deviation_us;
     return n->round_trip.known ? within(repeat_us, NACK_REPEAT_MIN_US, NACK_REPEAT_MAX_US)
                                : NACK_REPEAT_US;
 }
@@ -64,17 +70,30 @@ static bool too_soon(const struct nack *n, uint64_t passed_us)
     return n->round_trip.known && passed_us < n->least_us - n->least_us / 4;
 }
 
-/* After a repeat the packet answers the last request that is old enough (Karn's rule would learn
- * only from the quick answers, and repeats would come too early for ever). Without any knowledge
- * the request before is the likely one: the first interval is a guess. */
+/* The time since the first request is never less than the round trip, however often it was
+ * repeated; its minimum is the shortest round trip. It creeps up, so that a longer way is noticed.
+ */
+static void learn_least(struct nack *n, uint64_t since_first_us)
+{
+    if (!n->round_trip.known || since_first_us < n->least_us)
+        n->least_us = since_first_us;
+    else if (since_first_us < 2 * n->least_us) /* not after many tries */
+        n->least_us += (since_first_us - n->least_us) / LEAST_CREEP;
+    else
+        n->least_us += n->least_us / LEAST_CREEP / 4;
+}
+
+/* After a repeat the packet answers the last request that is old enough: Karn's rule would learn
+ * only from the quick answers, and repeats would come too early for ever. Without any knowledge
+ * the first request is the likely one. */
 static void learn_round_trip(struct nack *n, const struct nack_entry *entry, uint64_t now_us)
 {
     uint64_t sample_us = now_us - entry->sent_us;
-    bool earlier = !n->round_trip.known || too_soon(n, sample_us);
-    if (entry->tries > 1 && earlier)
+    if (!n->round_trip.known)
+        sample_us = now_us - entry->first_us;
+    else if (entry->tries > 1 && too_soon(n, sample_us))
         sample_us = now_us - entry->previous_us;
-    if (!n->round_trip.known || sample_us < n->least_us)
-        n->least_us = sample_us;
+    learn_least(n, now_us - entry->first_us);
     learn(&n->round_trip, sample_us);
 }
 
@@ -113,11 +132,14 @@ static enum nack_arrival judge(struct nack *n, const struct nack_entry *entry, b
         learn_late(n, late_us);
         return NACK_OVERTAKEN;
     }
-    if (!rtx && entry->tries == 1 && too_soon(n, now_us - entry->sent_us)) {
+    bool early = entry->tries == 1 && too_soon(n, now_us - entry->sent_us);
+    if (!rtx && (early || n->uses_rtx)) {
         learn_late(n, late_us);
-        n->least_us -= n->least_us / LEAST_FADE; /* or else a way that became shorter */
+        if (early && !n->uses_rtx) /* or else the way became shorter */
+            n->least_us -= n->least_us / LEAST_FADE;
         return NACK_OVERTAKEN;
     }
+    n->uses_rtx = rtx;
     fade_late(n);
     learn_round_trip(n, entry, now_us);
     return NACK_REPAIRED;
@@ -148,18 +170,38 @@ void nack_forget(struct nack *n, uint16_t next)
     memmove(n->entries, n->entries + old, n->count * sizeof(n->entries[0]));
 }
 
+void nack_set_twice(struct nack *n, bool twice)
+{
+    n->twice = twice;
+}
+
+static void ask(const struct nack *n, struct nack_entry *entry, uint64_t now_us)
+{
+    if (entry->echo) {
+        entry->echo = false;
+    } else {
+        if (entry->tries++ == 0)
+            entry->first_us = now_us;
+        entry->previous_us = entry->sent_us;
+        entry->sent_us = now_us;
+        entry->echo = n->twice;
+    }
+    if (entry->echo)
+        entry->due_us = now_us + NACK_ECHO_US;
+    else if (entry->tries < NACK_TRIES_MAX)
+        entry->due_us = entry->sent_us + nack_repeat_us(n);
+    else
+        entry->due_us = UINT64_MAX;
+}
+
 size_t nack_take(struct nack *n, uint64_t now_us, uint16_t *out, size_t cap)
 {
     size_t count = 0;
-    uint64_t repeat_us = nack_repeat_us(n);
     for (size_t i = 0; i < n->count && count < cap; i++) {
         struct nack_entry *entry = &n->entries[i];
         if (entry->due_us > now_us)
             continue;
-        entry->tries++;
-        entry->previous_us = entry->sent_us;
-        entry->sent_us = now_us;
-        entry->due_us = entry->tries < NACK_TRIES_MAX ? now_us + repeat_us : UINT64_MAX;
+        ask(n, entry, now_us);
         out[count++] = entry->sequence;
     }
     return count;

@@ -21,6 +21,8 @@
 #define NACK_REPEAT_MAX_US 500000u
 #define NACK_SAMPLE_MAX_US 1000000u
 
+#define NACK_ECHO_US 10000u /* between the two messages of one request */
+
 /* A duration that is learned: mean and mean deviation. */
 struct nack_mean {
     bool known;
@@ -31,7 +33,9 @@ struct nack_mean {
 struct nack_entry {
     uint16_t sequence;
     uint8_t tries;
+    bool echo;            /* the request is to be said once more */
     uint64_t found_us;    /* when it was seen to be missing */
+    uint64_t first_us;    /* first request */
     uint64_t previous_us; /* last request but one */
     uint64_t sent_us;     /* last request */
     uint64_t due_us;
@@ -40,6 +44,8 @@ struct nack_entry {
 /* Invariant: entries[0..count) ascend in sequence. */
 struct nack {
     size_t count;
+    bool twice;
+    bool uses_rtx; /* the source answers by RTX: what comes otherwise is no answer */
     struct nack_mean round_trip;
     uint64_t least_us; /* shortest round trip seen lately; valid when round_trip is known */
     struct nack_mean late;
@@ -64,6 +70,8 @@ enum nack_arrival nack_remove(struct nack *n, uint16_t sequence, bool rtx, uint6
 void nack_forget(struct nack *n, uint16_t next);
 /* Writes the numbers to ask for now, ascending, to out[cap] and counts a try for each. */
 size_t nack_take(struct nack *n, uint64_t now_us, uint16_t *out, size_t cap);
+/* Requests get lost too: each is said twice from now on, which is one try. */
+void nack_set_twice(struct nack *n, bool twice);
 /* When nack_take will have something; UINT64_MAX for never. */
 uint64_t nack_due_us(const struct nack *n);
 

@@ -49,6 +49,18 @@ static int32_t clamp_lost(int64_t lost)
     return lost < -LOST_MAX - 1 ? -LOST_MAX - 1 : (int32_t)lost;
 }
 
+/* In 256ths; all lost is more than the field can say. */
+static uint8_t fraction_of(int64_t lost, int64_t expected)
+{
+    int64_t fraction = lost * 256 / expected;
+    return fraction > UINT8_MAX ? UINT8_MAX : (uint8_t)fraction;
+}
+
+uint64_t reception_jitter_us(const struct reception *r)
+{
+    return r->clock_rate > 0 ? (r->jitter_16 >> 4) * CLOCK_SECOND_US / r->clock_rate : 0;
+}
+
 void reception_report(struct reception *r, uint32_t ssrc, uint64_t now_us, struct rtcp_report *out)
 {
     *out = (struct rtcp_report){.ssrc = ssrc};
@@ -60,7 +72,7 @@ void reception_report(struct reception *r, uint32_t ssrc, uint64_t now_us, struc
     r->expected_prior = expected;
     r->received_prior = r->received;
     if (expected_now > 0 && lost_now > 0) /* lost_now <= expected_now */
-        out->fraction_lost = (uint8_t)(lost_now * 255 / expected_now);
+        out->fraction_lost = fraction_of(lost_now, expected_now);
     out->cumulative_lost = clamp_lost((int64_t)expected - (int64_t)r->received);
     out->highest_sequence = (uint32_t)r->highest;
     out->jitter = (uint32_t)(r->jitter_16 >> 4);

@@ -29,5 +29,7 @@ void reception_packet(struct reception *r, uint16_t sequence, uint32_t rtp_time,
 void reception_sender_report(struct reception *r, uint64_t ntp, uint64_t now_us);
 /* Fills the report block and begins a new interval. */
 void reception_report(struct reception *r, uint32_t ssrc, uint64_t now_us, struct rtcp_report *out);
+/* Interarrival jitter. */
+uint64_t reception_jitter_us(const struct reception *r);
 
 #endif

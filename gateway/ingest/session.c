@@ -428,7 +428,8 @@ static void note_srtp_failure(struct session *s, int error)
 static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
 {
     struct rtp_packet clear;
-    if (rtp_parse_header(data, len, &clear) < 0 || !media_expects(s->media, clear.payload_type)) {
+    if (rtp_parse_header(data, len, &clear) < 0 ||
+        !rtpsource_expects(s->answer, clear.payload_type)) {
         s->dropped++;
         return;
     }
@@ -440,7 +441,7 @@ static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t le
     note_alive(s, path, now_us);
     if (media_rtp(s->media, data, len, now_us) < 0)
         s->dropped++;
-    if (s->state == SESSION_KEYED && s->media->stats.frames > 0)
+    if (s->state == SESSION_KEYED && s->media->live)
         step(s, SESSION_FRAME, END_NONE);
     if (s->media->unsupported)
         session_end(s, END_BROKEN);
@@ -503,12 +504,14 @@ static void send_feedback(struct session *s, uint64_t now_us)
 {
     uint8_t packet[FEEDBACK_PACKET_MAX + SRTP_TRAILER_MAX];
     struct writer w;
-    writer_init(&w, packet, FEEDBACK_PACKET_MAX);
-    if (s->selected == NO_PATH || !feedback_write(&s->feedback, s->media, now_us, &w))
-        return;
-    size_t len = w.len;
-    if (srtp_encrypt_rtcp(s->srtp, packet, &len, sizeof(packet)) == 0)
-        s->io.send(s->ctx, s->selected, packet, len);
+    for (unsigned i = 0; i < FEEDBACK_BURST_MAX && s->selected != NO_PATH; i++) {
+        writer_init(&w, packet, FEEDBACK_PACKET_MAX);
+        if (!feedback_write(&s->feedback, s->media, now_us, &w))
+            return;
+        size_t len = w.len;
+        if (srtp_encrypt_rtcp(s->srtp, packet, &len, sizeof(packet)) == 0)
+            s->io.send(s->ctx, s->selected, packet, len);
+    }
 }
 
 /* A path that is not in use and was silent for long goes back to edge (design.md 2a). */
@@ -530,7 +533,7 @@ static void tick(struct session *s, uint64_t now_us)
     close_silent_paths(s, now_us);
     if (!is_keyed(s))
         return;
-    media_tick(s->media);
+    media_tick(s->media, now_us);
     struct stats stats = s->media->stats;
     stats.bad_srtp = s->bad_srtp;
     stats.replayed = s->replayed;

@@ -24,7 +24,7 @@ struct stats_track {
     uint32_t bitrate_bps;   /* over the last second */
     uint32_t jitter_us;     /* of arrivals, RFC 3550 A.8 */
     uint32_t loss_permille; /* on the way, before repair, lately */
-    uint32_t hold_us;       /* last second's mean from a frame's first packet to the ring */
+    uint32_t hold_us;       /* last second's mean wait of a packet for those before it */
     uint16_t width;         /* of the last key frame */
     uint16_t height;
     uint8_t codec; /* enum codec */

@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (media_due_us(m) <= now_us)
             media_on_timer(m, now_us);
         if (head & 0x4000)
-            media_tick(m);
+            media_tick(m, now_us);
         send_feedback(&feedback, m, now_us);
         check_frames(rig);
     }

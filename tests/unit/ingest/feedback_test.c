@@ -143,7 +143,7 @@ static void RTP_11_pli_at_the_start_then_twice_a_second(void **state)
         if (write_at(f, now_us) && find(f, RTCP_PSFB, RTCP_FB_PLI, &packet))
             requests++;
     assert_int_equal(requests, 4);
-    assert_int_equal(f->media->stats.plis, 4);
+    assert_int_equal(f->media->receivers[TRACK_VIDEO].stats.plis, 4);
 }
 
 static void RTP_08_nack_names_what_is_missing(void **state)
@@ -206,7 +206,7 @@ static void the_largest_nack_fits(void **state)
     struct rtcp_packet packet;
     feedback_start(&f->feedback, 1000000);
     hear_video(f, 0, 1000000);
-    struct nack *list = &f->media->tracks[TRACK_VIDEO].nack;
+    struct nack *list = &f->media->receivers[TRACK_VIDEO].nack;
     for (uint16_t i = 0; i < NACK_LIST_MAX; i++) /* far apart: each takes an entry */
         assert_int_equal(nack_add(list, (uint16_t)(1 + i * 20), 1, 0), 0);
     assert_true(write_at(f, 1000000));

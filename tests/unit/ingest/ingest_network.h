@@ -335,9 +335,9 @@ static inline void net_run(struct network *n, uint64_t seconds)
         if (n->now_us % NET_BATCH_US == 0)
             net_gateway(n);
         if (n->now_us % CLOCK_SECOND_US == 0)
-            media_tick(n->media);
+            media_tick(n->media, n->now_us);
     }
-    n->result.plis = (uint32_t)n->media->stats.plis;
+    n->result.plis = (uint32_t)n->media->receivers[TRACK_VIDEO].stats.plis;
 }
 
 /* Lets arrive what can still arrive; then the result is complete. */
@@ -356,7 +356,7 @@ static inline struct net_result net_end(struct network *n)
     assert_int_equal(audio, n->audio_frames);
     assert_int_equal(frames, n->frames);
     struct net_result r = n->result;
-    r.plis = (uint32_t)n->media->stats.plis;
+    r.plis = (uint32_t)n->media->receivers[TRACK_VIDEO].stats.plis;
     if (r.video_intact > 0)
         r.delay_mean_us /= r.video_intact;
     return r;

@@ -163,9 +163,53 @@ static void a_shorter_way_is_noticed_without_rtx(void **state)
     nack_init(&n);
     for (uint16_t i = 0; i < 60; i++)
         repair(&n, i, 1, 200000, false);
-    for (uint16_t i = 0; i < 200; i++)
+    for (uint16_t i = 0; i < 500; i++)
         repair(&n, i, 1, 30000, false);
     assert_in_range(nack_round_trip_us(&n), 29000, 31000);
+}
+
+static void requests_are_said_twice_under_heavy_loss(void **state)
+{
+    struct nack n;
+    uint16_t out[4];
+    (void)state;
+    nack_init(&n);
+    nack_set_twice(&n, true);
+    nack_add(&n, 7, 1, 0);
+    uint64_t now_us = NACK_WAIT_US;
+    for (unsigned i = 0; i < NACK_TRIES_MAX; i++) {
+        assert_int_equal(nack_due_us(&n), now_us);
+        assert_int_equal(nack_take(&n, now_us, out, 4), 1);
+        assert_int_equal(nack_due_us(&n), now_us + NACK_ECHO_US);
+        assert_int_equal(nack_take(&n, now_us + NACK_ECHO_US, out, 4), 1);
+        assert_int_equal(n.entries[0].tries, i + 1);
+        now_us += NACK_REPEAT_US;
+    }
+    assert_true(nack_due_us(&n) == UINT64_MAX);
+}
+
+/* At 30 % most answers come after a repeat: the estimate must neither fall nor run away. */
+static void RTP_08_the_interval_holds_under_heavy_loss(void **state)
+{
+    struct nack n;
+    (void)state;
+    nack_init(&n);
+    nack_set_twice(&n, true);
+    for (uint16_t i = 0; i < 3000; i++) {
+        uint16_t out[4];
+        uint64_t now_us = 1000000;
+        unsigned lost = i % 3; /* requests without an answer */
+        nack_add(&n, i, 1, now_us);
+        for (unsigned try = 0; try <= lost; try++) {
+            now_us = nack_due_us(&n);
+            nack_take(&n, now_us, out, 4);
+            if (try < lost && nack_due_us(&n) == now_us + NACK_ECHO_US)
+                nack_take(&n, now_us + NACK_ECHO_US, out, 4);
+        }
+        nack_remove(&n, i, i % 2, now_us + 50000 + i % 41 * 1000);
+    }
+    assert_in_range(nack_round_trip_us(&n), 50000, 95000);
+    assert_in_range(nack_repeat_us(&n), 55000, 120000);
 }
 
 static void given_up_numbers_are_forgotten(void **state)
@@ -207,6 +251,8 @@ int main(void)
         cmocka_unit_test(the_wait_follows_what_was_overtaken),
         cmocka_unit_test(what_was_asked_for_may_still_be_merely_late),
         cmocka_unit_test(a_shorter_way_is_noticed_without_rtx),
+        cmocka_unit_test(requests_are_said_twice_under_heavy_loss),
+        cmocka_unit_test(RTP_08_the_interval_holds_under_heavy_loss),
         cmocka_unit_test(given_up_numbers_are_forgotten),
         cmocka_unit_test(a_small_buffer_leaves_the_rest_for_later),
     };
