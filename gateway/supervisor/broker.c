@@ -341,7 +341,7 @@ size_t broker_rules(enum process_kind kind, struct chan_rule *out, size_t cap)
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &tables[kind].rows[i];
         const struct msg_shape *shape = msg_shape(row->type);
-        out[i] = (struct chan_rule){.type = row->type,
+        out[i] = (struct chan_rule){.type = (uint16_t)row->type,
                                     .phases = row->phases,
                                     .body_len = shape->body_len,
                                     .blob_max = shape->blob_max,

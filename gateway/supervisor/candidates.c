@@ -31,7 +31,7 @@ static void add_media(struct list *list, const struct listeners *l, const struct
     }
 }
 
-void candidates_fill(const struct listeners *l, const struct conf *conf, uint64_t session,
+void candidates_fill(const struct listeners *l, const struct conf *conf, uint64_t turn,
                      struct msg_ingest_bind *out)
 {
     struct list list = {.count = 0};
@@ -41,7 +41,7 @@ void candidates_fill(const struct listeners *l, const struct conf *conf, uint64_
     add_media(&list, l, conf);
     for (uint32_t i = 0; i < list.count; i++) {
         out->candidates[i] = list.addresses[i];
-        out->candidates[i].port = (uint16_t)(port + session % conf->media_port_count);
+        out->candidates[i].port = (uint16_t)(port + turn % conf->media_port_count);
         out->tcp[i] = list.addresses[i];
         out->tcp[i].port = port;
     }

@@ -10,9 +10,10 @@
 
 /* Fills candidates and tcp of *out, best first and without repetition (ICE-09). Each address of
  * public_address comes first and stands for one media address of its family, in order; what a STUN
- * server saw stands for the media address that asked. Loopback stands for itself. The session's UDP
- * port is one of media_port_count, its candidates name that one only (ICE-10). */
-void candidates_fill(const struct listeners *l, const struct conf *conf, uint64_t session,
+ * server saw stands for the media address that asked. Loopback stands for itself. turn counts
+ * publications: the ports of media_port_count take turns, a session's candidates name one only
+ * (ICE-10). */
+void candidates_fill(const struct listeners *l, const struct conf *conf, uint64_t turn,
                      struct msg_ingest_bind *out);
 
 #endif

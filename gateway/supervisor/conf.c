@@ -251,7 +251,8 @@ static int take_all(cfg_t *cfg, struct conf *conf)
  * while conf_load runs. */
 static const char *loading = "configuration";
 
-static void print_error(cfg_t *cfg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void print_error(cfg_t *cfg, const char *format,
+                                                              va_list args)
 {
     fprintf(stderr, "%s:%d: ", loading, cfg ? cfg->line : 0);
     vfprintf(stderr, format, args);

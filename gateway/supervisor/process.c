@@ -300,7 +300,8 @@ int process_send(struct process *p, enum msg_type type, const void *body, const 
     if (!p || !p->chan)
         return -ENOTCONN;
     const struct msg_shape *shape = msg_shape(type);
-    int rc = chan_send(p->chan, type, body, shape->body_len, blob, blob_len, fds, shape->fd_count);
+    int rc = chan_send(p->chan, (uint16_t)type, body, shape->body_len, blob, blob_len, fds,
+                       shape->fd_count);
     if (rc == -ENOSPC) {
         log_event(LOG_ERROR, "stuck", "role=%s child=%d", process_name(p->kind), p->pid);
         process_kill(p);

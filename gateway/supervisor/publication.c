@@ -335,10 +335,10 @@ static void start_ingest(struct publication *p)
         .max_width = least(p->grant.max_width, sup->conf.max_width),
         .max_height = least(p->grant.max_height, sup->conf.max_height)};
     size_t ring_bytes = 0;
-    candidates_fill(&sup->listeners, &sup->conf, p->session, &bind);
     p->ingest = process_take(sup, PROCESS_INGEST, p);
     if (!p->ingest)
         return;
+    candidates_fill(&sup->listeners, &sup->conf, sup->media_turn++, &bind);
     int rc = make_ring(p, &ring_bytes);
     if (rc) {
         log_event(LOG_ERROR, "ring_failed", "session=%llu error=%d", (unsigned long long)p->session,

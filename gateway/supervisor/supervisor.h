@@ -30,6 +30,7 @@ struct supervisor {
     bool announced; /* "ready" was logged */
     uint32_t next_worker_uid;
     uint64_t next_number; /* sessions and requests */
+    uint64_t media_turn;  /* counts publications: their media ports take turns */
     struct loop_timer heartbeat;
     struct process *processes[PROCESS_MAX];
     struct process_backoff backoff[PROCESS_KIND_COUNT];
