@@ -51,6 +51,8 @@ int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t due_us,
     if (timer->slot == 0) {
         if (loop->timer_count >= loop->timer_cap)
             return -ENOSPC;
+        if (due_us <= loop->firing_us)
+            due_us = loop->firing_us + 1;
         heap_put(loop, ++loop->timer_count, timer);
     }
     timer->due_us = due_us;
@@ -75,17 +77,19 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
     heap_down(loop, last->slot);
 }
 
-/* Each timer that is due now fires at most once, also when it re-arms itself for the past. */
+/* Each timer that is due now fires once: what a callback arms anew is due later (loop_timer_set).
+ */
 static void run_timers(struct loop *loop)
 {
-    uint64_t now_us = clock_now_us();
-    for (size_t left = loop->timer_count; left > 0 && loop->timer_count > 0; left--) {
+    loop->firing_us = clock_now_us();
+    while (loop->timer_count > 0 && !loop->stopping) {
         struct loop_timer *timer = loop->timers[1];
-        if (timer->due_us > now_us || loop->stopping)
+        if (timer->due_us > loop->firing_us)
             break;
         loop_timer_cancel(loop, timer);
         timer->fn(timer->ctx);
     }
+    loop->firing_us = 0;
 }
 
 /* Milliseconds for epoll_wait, rounded up so that a timer is due when it returns. */

@@ -42,6 +42,7 @@ struct loop {
     struct loop_timer **timers; /* binary heap, entries 1..timer_count */
     size_t timer_count;
     size_t timer_cap;
+    uint64_t firing_us; /* while timers fire: those due until then; else 0 */
     struct loop_watch signals;
     loop_signal_fn signal_fn;
     void *signal_ctx;
@@ -58,7 +59,8 @@ int loop_add(struct loop *loop, struct loop_watch *watch, int fd, uint32_t event
 int loop_change(struct loop *loop, struct loop_watch *watch, uint32_t events);
 void loop_remove(struct loop *loop, struct loop_watch *watch); /* does nothing when not added */
 
-/* Arms or re-arms the timer for an absolute time. -ENOSPC above LOOP_TIMERS_MAX. */
+/* Arms or re-arms the timer for an absolute time. -ENOSPC above LOOP_TIMERS_MAX. Armed for the past
+ * in the callback of a timer, it comes in the next turn: no timer keeps the others waiting. */
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t due_us, loop_timer_fn fn,
                    void *ctx);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer); /* when not armed: nothing */

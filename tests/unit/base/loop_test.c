@@ -159,6 +159,20 @@ static void rearmed_timer_does_not_hold_the_turn(void **state)
     assert_int_equal(f->calls[0], 1);
 }
 
+static void rearmed_timer_does_not_starve_others(void **state)
+{
+    struct fixture *f = *state;
+    struct note note = {f, 'x'};
+    assert_int_equal(loop_timer_set(&f->loop, &f->timers[0], 1, rearm_for_the_past, f), 0);
+    assert_int_equal(loop_timer_set(&f->loop, &f->timers[1], 2, write_letter, &note), 0);
+    assert_int_equal(loop_timer_set(&f->loop, &f->timers[2], 3, write_letter, &note), 0);
+    assert_int_equal(loop_turn(&f->loop, -1), 0);
+    assert_int_equal(f->calls[0], 1);
+    assert_string_equal(f->order, "xx");
+    assert_int_equal(loop_turn(&f->loop, -1), 0); /* and its own turn comes at once */
+    assert_int_equal(f->calls[0], 2);
+}
+
 static void heap_stays_sorted_under_random_use(void **state)
 {
     struct fixture *f = *state;
@@ -235,6 +249,7 @@ int main(void)
         TEST(timers_fire_in_order_of_time),
         TEST(timer_in_the_future_waits),
         TEST(rearmed_timer_does_not_hold_the_turn),
+        TEST(rearmed_timer_does_not_starve_others),
         TEST(heap_stays_sorted_under_random_use),
         TEST(timers_have_a_limit),
         TEST(signals_come_through_the_loop),
