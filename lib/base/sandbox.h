@@ -18,7 +18,8 @@ enum sandbox_check {
     SANDBOX_ARG_MASKED, /* (argument `arg` & `mask`) equals `value` */
     SANDBOX_ARG_EQ_AND, /* as SANDBOX_ARG_EQ, but only if the next rule, which is for the same call
                          * and another argument, holds as well */
-    SANDBOX_ERRNO,      /* the call fails with errno `value` instead of ending the process */
+    SANDBOX_ARG_MASKED_AND, /* the same for SANDBOX_ARG_MASKED */
+    SANDBOX_ERRNO,          /* the call fails with errno `value` instead of ending the process */
 };
 
 struct sandbox_rule {
@@ -40,7 +41,9 @@ struct sandbox_spec {
     uint64_t max_files; /* RLIMIT_NOFILE */
     uint64_t max_file_bytes; /* RLIMIT_FSIZE */
     uint64_t max_processes;  /* RLIMIT_NPROC */
-    uint64_t max_data_bytes; /* RLIMIT_DATA; sanitizer builds skip it */
+    uint64_t max_data_bytes; /* RLIMIT_DATA; sanitizer builds skip it. The mappings that it does
+                              * not count, shared ones without a file and such as grow, are
+                              * forbidden. */
     const struct sandbox_rule *rules;
     size_t rule_count;
 };

@@ -15,6 +15,20 @@
         .call = SCMP_SYS(fcntl), .check = SANDBOX_ARG_EQ, .arg = 1, .value = (command)             \
     }
 
+/* Never executable, and nothing that RLIMIT_DATA does not count (threats.md M5): private memory, or
+ * a descriptor's, which has a size. */
+#define UNCOUNTED (MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN)
+#define MMAP(flags)                                                                                \
+    {.call = SCMP_SYS(mmap),                                                                       \
+     .check = SANDBOX_ARG_MASKED_AND,                                                              \
+     .arg = 2,                                                                                     \
+     .mask = PROT_EXEC,                                                                            \
+     .value = 0},                                                                                  \
+    {                                                                                              \
+        .call = SCMP_SYS(mmap), .check = SANDBOX_ARG_MASKED, .arg = 3, .mask = UNCOUNTED,          \
+        .value = (flags)                                                                           \
+    }
+
 /* What glibc's malloc, lib/base and every role's loop need. Nothing here opens, names or starts
  * anything. */
 static const struct sandbox_rule base[] = {
@@ -48,7 +62,9 @@ static const struct sandbox_rule base[] = {
     ALWAYS(mlock),
     ALWAYS(mlock2),
     ALWAYS(munlock),
-    {.call = SCMP_SYS(mmap), .check = SANDBOX_ARG_MASKED, .arg = 2, .mask = PROT_EXEC, .value = 0},
+    MMAP(MAP_ANONYMOUS), /* MAP_PRIVATE is not among the bits looked at */
+    MMAP(MAP_SHARED),
+    MMAP(0),
     {.call = SCMP_SYS(mprotect),
      .check = SANDBOX_ARG_MASKED,
      .arg = 2,
@@ -92,7 +108,7 @@ static bool is_reserved(int call)
 
 static struct scmp_arg_cmp comparison(const struct sandbox_rule *rule)
 {
-    if (rule->check == SANDBOX_ARG_MASKED)
+    if (rule->check == SANDBOX_ARG_MASKED || rule->check == SANDBOX_ARG_MASKED_AND)
         return (struct scmp_arg_cmp){.arg = rule->arg,
                                      .op = SCMP_CMP_MASKED_EQ,
                                      .datum_a = rule->mask,
@@ -100,7 +116,12 @@ static struct scmp_arg_cmp comparison(const struct sandbox_rule *rule)
     return (struct scmp_arg_cmp){.arg = rule->arg, .op = SCMP_CMP_EQ, .datum_a = rule->value};
 }
 
-/* Adds rules[i], together with those that it is bound to by SANDBOX_ARG_EQ_AND. *used of them. */
+static bool needs_next(const struct sandbox_rule *rule)
+{
+    return rule->check == SANDBOX_ARG_EQ_AND || rule->check == SANDBOX_ARG_MASKED_AND;
+}
+
+/* Adds rules[0], together with those that it is bound to (needs_next). *used of them. */
 static int add_rule(scmp_filter_ctx filter, const struct sandbox_rule *rules, size_t count,
                     size_t *used)
 {
@@ -116,7 +137,7 @@ static int add_rule(scmp_filter_ctx filter, const struct sandbox_rule *rules, si
                 return -EINVAL;
             compare[compare_count++] = comparison(&rules[i]);
             *used = i + 1;
-            if (rules[i].check != SANDBOX_ARG_EQ_AND)
+            if (!needs_next(&rules[i]))
                 break;
         }
     }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 static int escape(const void *arg)
@@ -111,6 +112,28 @@ static void I4_no_way_back_to_blocking(void **state)
     (void)fcntl(1, F_SETFL, keep); /* shared with the child */
 }
 
+/* In the child: 1 when it failed, so that a refusal by anything but seccomp shows. */
+static int map(const void *arg)
+{
+    const int *flags = arg;
+    long at = syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, *flags,
+                      *flags & MAP_ANONYMOUS ? -1 : 0, 0);
+    return at == -1 ? 1 : 0;
+}
+
+static void M5_no_memory_that_no_limit_counts(void **state)
+{
+    static const int counted = MAP_PRIVATE | MAP_ANONYMOUS;
+    static const int loose[] = {MAP_SHARED | MAP_ANONYMOUS, MAP_SHARED_VALIDATE | MAP_ANONYMOUS,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN,
+                                MAP_SHARED | MAP_GROWSDOWN};
+    struct sandbox_spec spec = plain();
+    (void)state;
+    assert_int_equal(in_sandbox(&spec, map, &counted), 0);
+    for (size_t i = 0; i < sizeof(loose) / sizeof(loose[0]); i++)
+        assert_int_equal(in_sandbox(&spec, map, &loose[i]), KILLED);
+}
+
 /* ---- tables ---- */
 
 static int make_socket(const void *arg)
@@ -202,6 +225,7 @@ int main(void)
         cmocka_unit_test(M6_forbidden_calls_end_the_process),
         cmocka_unit_test(calls_beyond_the_table_end_the_process),
         cmocka_unit_test(I4_no_way_back_to_blocking),
+        cmocka_unit_test(M5_no_memory_that_no_limit_counts),
         cmocka_unit_test(pair_of_arguments_must_both_match),
         cmocka_unit_test(rule_can_answer_an_errno),
         cmocka_unit_test(no_table_may_touch_memory_or_exec),
