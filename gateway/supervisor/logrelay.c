@@ -4,10 +4,15 @@
 #include "lib/base/fd.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define TEXT_MAX (PIPE_BUF - 128) /* of a line, beside its date and process */
 
 size_t logrelay_escape(const char *line, size_t len, char *out, size_t cap)
 {
@@ -28,17 +33,25 @@ size_t logrelay_escape(const char *line, size_t len, char *out, size_t cap)
     return n;
 }
 
-static void print(const struct logrelay *relay, const char *text)
+/* False when standard error takes nothing at this moment: a stopped terminal or a pager must not
+ * hold the supervisor, whose deadlines would wait with it. */
+static bool print(const struct logrelay *relay, const char *text)
 {
     struct timespec now;
     struct tm utc;
-    char date[32], pid[32] = "";
+    char date[32], pid[32] = "", line[PIPE_BUF];
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+        return false;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
     if (relay->pid)
         snprintf(pid, sizeof(pid), " pid=%u", relay->pid);
-    fprintf(stderr, "%s.%03ldZ %s%s\n", date, now.tv_nsec / 1000000, text, pid);
+    /* A pipe that is ready takes PIPE_BUF bytes: the longest line is cut to it. */
+    int made = snprintf(line, sizeof(line), "%s.%03ldZ %.*s%s\n", date, now.tv_nsec / 1000000,
+                        TEXT_MAX, text, pid);
+    return write(STDERR_FILENO, line, (size_t)made) == made;
 }
 
 static void emit(struct logrelay *relay)
@@ -48,17 +61,19 @@ static void emit(struct logrelay *relay)
     if (second != relay->second) {
         if (relay->dropped) {
             snprintf(text, sizeof(text), "warn log dropped lines=%u", relay->dropped);
-            print(relay, text);
+            if (print(relay, text))
+                relay->dropped = 0;
         }
         relay->second = second;
-        relay->lines = relay->dropped = 0;
+        relay->lines = 0;
     }
     if (++relay->lines > LOGRELAY_LINES_PER_SECOND) {
         relay->dropped++;
         return;
     }
     logrelay_escape(relay->line, relay->len, text, sizeof(text));
-    print(relay, text);
+    if (!print(relay, text))
+        relay->dropped++;
 }
 
 static void take(struct logrelay *relay, const char *data, size_t len)

@@ -2,7 +2,8 @@
  * error.
  *
  * What a role writes is hostile: control bytes become `\xNN`, lines over LOG_LINE_MAX are cut, and
- * above LOGRELAY_LINES_PER_SECOND lines of one pipe are counted instead of written. */
+ * above LOGRELAY_LINES_PER_SECOND lines of one pipe are counted instead of written. So are lines
+ * that standard error does not take at once: writing never waits. */
 #ifndef SLUICE_SUPERVISOR_LOGRELAY_H
 #define SLUICE_SUPERVISOR_LOGRELAY_H
 

@@ -1,5 +1,6 @@
 #include "gateway/supervisor/logrelay.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,12 +77,34 @@ static void a_long_line_is_cut_and_a_flood_is_limited(void **state)
     assert_in_range(lines, LOGRELAY_LINES_PER_SECOND, 2 * LOGRELAY_LINES_PER_SECOND + 1);
 }
 
+/* A pager that nobody scrolls, a terminal after Ctrl-S. */
+static void a_reader_that_stopped_holds_nothing(void **state)
+{
+    int fds[2];
+    char byte = 'x';
+    (void)state;
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    while (write(fds[1], &byte, 1) == 1)
+        ;
+    assert_int_equal(fcntl(fds[1], F_SETFL, 0), 0);
+    int saved = dup(STDERR_FILENO);
+    dup2(fds[1], STDERR_FILENO);
+    alarm(20); /* if it blocks after all */
+    flood();
+    alarm(0);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(control_bytes_are_escaped),
         cmocka_unit_test(the_escaped_line_fits_at_every_capacity),
         cmocka_unit_test(a_long_line_is_cut_and_a_flood_is_limited),
+        cmocka_unit_test(a_reader_that_stopped_holds_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
