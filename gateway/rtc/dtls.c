@@ -1,7 +1,10 @@
 /* DTLS 1.2 end of one session without I/O (RFC 6347, 5764, 8827 6.5). */
 #include "gateway/rtc/dtls.h"
 
+#include "gateway/rtc/dtlsbio.h"
+#include "gateway/rtc/dtlsctx.h"
 #include "gateway/rtc/dtlsfilter.h"
+#include "gateway/rtc/dtlsguard.h"
 #include "lib/base/secret.h"
 #include "lib/base/writer.h"
 
@@ -13,46 +16,35 @@
 #include <string.h>
 
 #define DATAGRAM_MAX 1500u
-#define PEERS_MAX 8u     /* as many as sdp.h takes */
-#define OUT_BYTES 12288u /* a flight with our certificate takes about 1 KiB */
-#define OUT_DATAGRAMS 32u
-#define CERT_LIST_MAX 4096 /* bytes of the peer's certificates (threats.md U6) */
-#define READS_MAX 16u      /* of decrypted data per record; nobody sends us any */
-#define CIPHERS                                                                                    \
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
-/* A passive publisher may have an RSA certificate. */
-#define CLIENT_CIPHERS                                                                             \
-    CIPHERS ":ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES256-GCM-SHA384"
-#define GROUPS "X25519:P-256"
-#define PROFILES "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80"
+#define PEERS_MAX 8u /* as many as sdp.h takes */
+#define EARLY_MAX 4u /* encrypted records that came before the flight was proven */
+#define EARLY_LEN 320u
+#define READS_MAX 16u                  /* of decrypted data per record; nobody sends us any */
 #define EXPORTER "EXTRACTOR-dtls_srtp" /* RFC 5764 4.2 */
 
+enum record_type { RECORD_CHANGE = 20, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
 enum dtls_state { DTLS_HANDSHAKING, DTLS_OPEN, DTLS_ENDED };
-
-/* Datagrams that OpenSSL wrote during one call, held back until the call's outcome is known: the
- * alert of an object that will be replaced must not reach the peer. */
-struct outbox {
-    size_t count;
-    size_t used;
-    size_t lens[OUT_DATAGRAMS];
-    uint8_t bytes[OUT_BYTES];
-};
 
 struct dtls {
     enum dtls_state state;
     enum dtls_failure failure;
     SSL_CTX *ctx;
     SSL *ssl;
-    BIO_METHOD *method;
+    struct dtlsbio bio;
+    struct dtlsguard *guard; /* server in a handshake */
+    const uint8_t *cookie;   /* the guard's, for dtlsctx */
     struct dtlsfilter filter;
     bool client;
     unsigned restarts;
     bool started;
-    uint64_t started_us; /* first ClientHello */
-    size_t record_len;   /* of what OpenSSL reads next; 0: nothing */
-    uint8_t record[DATAGRAM_MAX];
+    uint64_t started_us;     /* first ClientHello */
     uint32_t plain_sequence; /* of the next epoch 0 record, see take_record */
-    struct outbox outbox;
+    bool proven;             /* server: the publisher's flight went to OpenSSL */
+    size_t early_count;
+    struct early_record {
+        size_t len;
+        uint8_t bytes[EARLY_LEN];
+    } early[EARLY_MAX]; /* the newest, by count modulo the number */
     struct srtp_keys keys;
     dtls_send_fn send;
     void *send_ctx;
@@ -60,124 +52,43 @@ struct dtls {
     struct fingerprint peers[PEERS_MAX];
 };
 
-/* ---- BIO: one record in, datagrams out ---- */
-
-static int bio_write(BIO *bio, const char *data, int len)
+static unsigned epoch_of(const uint8_t *record)
 {
-    struct dtls *d = BIO_get_data(bio);
-    struct outbox *box = &d->outbox;
-    size_t size = len > 0 ? (size_t)len : 0;
-    /* What does not fit is lost, as on a network. */
-    if (box->count < OUT_DATAGRAMS && size <= OUT_BYTES - box->used && size > 0) {
-        memcpy(box->bytes + box->used, data, size);
-        box->used += size;
-        box->lens[box->count++] = size;
-    }
-    return len;
-}
-
-static int bio_read(BIO *bio, char *data, int cap)
-{
-    struct dtls *d = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (d->record_len == 0 || cap <= 0) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    size_t len = d->record_len < (size_t)cap ? d->record_len : (size_t)cap;
-    memcpy(data, d->record, len);
-    d->record_len = 0;
-    return (int)len;
-}
-
-static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
-{
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    switch (command) {
-    case BIO_CTRL_FLUSH:
-        return 1;
-    case BIO_CTRL_DGRAM_QUERY_MTU:
-    case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-        return DTLS_MTU;
-    default:
-        return 0;
-    }
+    return (unsigned)record[3] << 8 | record[4];
 }
 
 static void send_outbox(struct dtls *d)
 {
     size_t at = 0;
-    for (size_t i = 0; i < d->outbox.count; i++) {
-        d->send(d->send_ctx, d->outbox.bytes + at, d->outbox.lens[i]);
-        at += d->outbox.lens[i];
+    for (size_t i = 0; i < d->bio.out_count; i++) {
+        d->send(d->send_ctx, d->bio.out_bytes + at, d->bio.out_lens[i]);
+        at += d->bio.out_lens[i];
     }
-    d->outbox.count = 0;
-    d->outbox.used = 0;
-}
-
-static void drop_outbox(struct dtls *d)
-{
-    d->outbox.count = 0;
-    d->outbox.used = 0;
+    dtlsbio_drop(&d->bio, 0);
 }
 
 /* ---- set-up ---- */
-
-/* Certificates are self-signed: the fingerprint decides, after the handshake (U7). */
-static int accept_any_chain(int ok, X509_STORE_CTX *store)
-{
-    (void)ok;
-    (void)store;
-    return 1;
-}
-
-static bool setup_context(struct dtls *d, const struct cert *cert)
-{
-    char groups[] = GROUPS; /* OpenSSL's macro casts const away */
-    d->ctx = SSL_CTX_new(d->client ? DTLS_client_method() : DTLS_server_method());
-    if (!d->ctx)
-        return false;
-    SSL_CTX_set_options(d->ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_QUERY_MTU |
-                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_session_cache_mode(d->ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(d->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any_chain);
-    SSL_CTX_set_max_cert_list(d->ctx, CERT_LIST_MAX);
-    return SSL_CTX_set_min_proto_version(d->ctx, DTLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_max_proto_version(d->ctx, DTLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(d->ctx, d->client ? CLIENT_CIPHERS : CIPHERS) == 1 &&
-           SSL_CTX_set1_groups_list(d->ctx, groups) == 1 &&
-           SSL_CTX_set_tlsext_use_srtp(d->ctx, PROFILES) == 0 && /* 0 is success here */
-           SSL_CTX_use_certificate(d->ctx, cert_x509(cert)) == 1 &&
-           SSL_CTX_use_PrivateKey(d->ctx, cert_key(cert)) == 1;
-}
-
-static bool setup_method(struct dtls *d)
-{
-    d->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "sluice datagrams");
-    return d->method && BIO_meth_set_write(d->method, bio_write) == 1 &&
-           BIO_meth_set_read(d->method, bio_read) == 1 &&
-           BIO_meth_set_ctrl(d->method, bio_ctrl) == 1;
-}
 
 /* A new OpenSSL object for a new handshake, in place of the present one if any. */
 static bool renew_ssl(struct dtls *d)
 {
     SSL_free(d->ssl);
     d->filter = (struct dtlsfilter){.from_server = d->client};
-    d->record_len = 0;
+    d->bio.record_len = 0;
     d->plain_sequence = 0;
+    d->proven = false;
+    d->early_count = 0;
+    if (d->guard)
+        dtlsguard_restart(d->guard);
     d->ssl = SSL_new(d->ctx);
-    BIO *bio = BIO_new(d->method);
+    BIO *bio = dtlsbio_new_bio(&d->bio);
     if (!d->ssl || !bio) {
         SSL_free(d->ssl);
         d->ssl = NULL;
         BIO_free(bio);
         return false;
     }
-    BIO_set_data(bio, d);
-    BIO_set_init(bio, 1);
+    SSL_set_app_data(d->ssl, &d->cookie);
     SSL_set_bio(d->ssl, bio, bio); /* takes over bio */
     if (d->client)
         SSL_set_connect_state(d->ssl);
@@ -200,14 +111,19 @@ static int make(bool client, const struct cert *cert, const struct fingerprint *
     d->send_ctx = ctx;
     d->peer_count = count;
     memcpy(d->peers, peers, count * sizeof(peers[0]));
-    bool ready = setup_context(d, cert) && setup_method(d) && renew_ssl(d);
+    d->ctx = dtlsctx_new(cert, client);
+    bool ready = d->ctx && dtlsbio_init(&d->bio) && renew_ssl(d);
+    int err = ready ? 0 : -EIO;
+    if (err == 0 && !client)
+        err = dtlsguard_new(peers, count, &d->guard);
+    if (d->guard)
+        d->cookie = dtlsguard_cookie(d->guard);
     ERR_clear_error();
-    if (!ready) {
+    if (err < 0)
         dtls_free(d);
-        return -EIO;
-    }
-    *out = d;
-    return 0;
+    else
+        *out = d;
+    return err;
 }
 
 int dtls_new(const struct cert *cert, const struct fingerprint *peers, size_t count,
@@ -228,15 +144,23 @@ void dtls_free(struct dtls *d)
         return;
     SSL_free(d->ssl);
     SSL_CTX_free(d->ctx);
-    BIO_meth_free(d->method);
+    dtlsbio_done(&d->bio);
+    dtlsguard_free(d->guard);
     secret_wipe(d, sizeof(*d));
     free(d);
 }
 
 /* ---- end of a handshake ---- */
 
+static void drop_guard(struct dtls *d)
+{
+    dtlsguard_free(d->guard);
+    d->guard = NULL;
+}
+
 static enum dtls_event fail(struct dtls *d, enum dtls_failure failure)
 {
+    drop_guard(d);
     d->state = DTLS_ENDED;
     d->failure = failure;
     secret_wipe(&d->keys, sizeof(d->keys));
@@ -307,6 +231,7 @@ static enum dtls_event finish_handshake(struct dtls *d)
     }
     d->state = DTLS_OPEN;
     d->filter.keyed = true;
+    drop_guard(d);
     return DTLS_KEYED;
 }
 
@@ -314,14 +239,14 @@ static enum dtls_event finish_handshake(struct dtls *d)
 
 static enum dtls_event step_handshake(struct dtls *d);
 
-/* Anybody on the path can spoil a handshake with one datagram, so it may begin again (U4). A client
- * sends its hello anew. */
+/* A handshake may be spoiled by others, so it may begin again (U4): a client sends its hello anew,
+ * a server waits for the next one. A proven flight is the publisher's own. */
 static enum dtls_event restart(struct dtls *d)
 {
-    if (d->restarts == DTLS_RESTARTS_MAX)
+    if (d->restarts == DTLS_RESTARTS_MAX || d->proven)
         return fail(d, DTLS_FAILURE_HANDSHAKE);
     d->restarts++;
-    drop_outbox(d);
+    dtlsbio_drop(&d->bio, 0);
     if (!renew_ssl(d))
         return fail(d, DTLS_FAILURE_INTERNAL);
     return d->client ? step_handshake(d) : DTLS_NONE;
@@ -364,16 +289,149 @@ static enum dtls_event step_open(struct dtls *d)
  * 6347 4.1, 4.2.6). */
 static void take_record(struct dtls *d, const uint8_t *record, size_t len)
 {
-    assert(len <= sizeof(d->record)); /* a part of one datagram */
-    memcpy(d->record, record, len);
-    d->record_len = len;
-    bool plain = record[3] == 0 && record[4] == 0; /* epoch */
-    if (plain) {
+    assert(len <= sizeof(d->bio.record)); /* a part of one datagram */
+    memcpy(d->bio.record, record, len);
+    d->bio.record_len = len;
+    if (epoch_of(record) == 0) {
         struct writer w;
-        writer_init(&w, d->record + 5, 6);
+        writer_init(&w, d->bio.record + 5, 6);
         writer_u16(&w, 0);
         writer_u32(&w, d->plain_sequence++);
     }
+}
+
+/* ---- server: from the guard to OpenSSL ---- */
+
+/* A record of our own making around a message that the guard let through. */
+static enum dtls_event feed(struct dtls *d, uint8_t type, uint16_t sequence, const uint8_t *body,
+                            size_t len)
+{
+    struct writer w;
+    writer_init(&w, d->bio.record, sizeof(d->bio.record));
+    writer_u8(&w, RECORD_HANDSHAKE);
+    writer_u16(&w, DTLS1_2_VERSION);
+    writer_u32(&w, 0);
+    writer_u32(&w, d->plain_sequence++);
+    writer_u16(&w, (uint16_t)(len + DTLS1_HM_HEADER_LENGTH));
+    writer_u8(&w, type);
+    writer_u24(&w, (uint32_t)len);
+    writer_u16(&w, sequence);
+    writer_u24(&w, 0);
+    writer_u24(&w, (uint32_t)len);
+    writer_bytes(&w, body, len);
+    assert(writer_ok(&w)); /* the guard's messages are bounded */
+    d->bio.record_len = w.len;
+    return step_handshake(d);
+}
+
+/* OpenSSL asks for the cookie itself, of a hello made for that; its question is not sent. */
+static enum dtls_event greet(struct dtls *d, uint64_t now_us)
+{
+    uint8_t primer[DTLSFLIGHT_MESSAGE_MAX];
+    struct writer w;
+    size_t queued = d->bio.out_count;
+    unsigned restarts = d->restarts;
+    struct dtlsguard_message hello = dtlsguard_hello(d->guard);
+    if (!d->started)
+        d->started_us = now_us;
+    d->started = true;
+    writer_init(&w, primer, sizeof(primer));
+    dtlsguard_write_primer(d->guard, &w);
+    enum dtls_event event = feed(d, hello.type, 0, primer, w.len);
+    if (event != DTLS_NONE || d->restarts != restarts)
+        return event;
+    dtlsbio_drop(&d->bio, queued);
+    event = feed(d, hello.type, hello.sequence, hello.body, hello.len);
+    if (event != DTLS_NONE || d->restarts != restarts)
+        return event;
+    size_t at = d->bio.out_used;
+    for (size_t i = d->bio.out_count; i > queued; i--)
+        at -= d->bio.out_lens[i - 1];
+    for (size_t i = queued; i < d->bio.out_count; i++) {
+        dtlsguard_note_sent(d->guard, d->bio.out_bytes + at, d->bio.out_lens[i]);
+        at += d->bio.out_lens[i];
+    }
+    return DTLS_NONE;
+}
+
+/* The publisher changes its cipher behind its flight; who knows the flight need not wait for it. */
+static enum dtls_event feed_flight(struct dtls *d)
+{
+    static const uint8_t change[] = {RECORD_CHANGE, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1};
+    enum dtls_event event = DTLS_NONE;
+    d->proven = true;
+    for (size_t i = 0; i < 3 && event == DTLS_NONE; i++) {
+        struct dtlsguard_message m = dtlsguard_message(d->guard, i);
+        event = feed(d, m.type, m.sequence, m.body, m.len);
+    }
+    if (event == DTLS_NONE) {
+        take_record(d, change, sizeof(change));
+        event = step_handshake(d);
+    }
+    size_t first = d->early_count > EARLY_MAX ? d->early_count - EARLY_MAX : 0;
+    for (size_t i = first; i < d->early_count && event == DTLS_NONE; i++) {
+        take_record(d, d->early[i % EARLY_MAX].bytes, d->early[i % EARLY_MAX].len);
+        event = step_handshake(d);
+    }
+    return event;
+}
+
+static void keep_early(struct dtls *d, const uint8_t *record, size_t len)
+{
+    struct early_record *early = &d->early[d->early_count % EARLY_MAX];
+    if (len > sizeof(early->bytes))
+        return;
+    memcpy(early->bytes, record, len);
+    early->len = len;
+    d->early_count++;
+}
+
+static enum dtls_event ask_for_cookie(struct dtls *d)
+{
+    uint8_t request[128];
+    struct writer w;
+    writer_init(&w, request, sizeof(request));
+    dtlsguard_write_request(d->guard, &w);
+    dtlsbio_put(&d->bio, request, w.len);
+    return DTLS_NONE;
+}
+
+static enum dtls_event step_guarded(struct dtls *d, const uint8_t *record, size_t len,
+                                    uint64_t now_us)
+{
+    if (epoch_of(record) != 0) {
+        if (!d->proven) {
+            keep_early(d, record, len);
+            return DTLS_NONE;
+        }
+        take_record(d, record, len);
+        return step_handshake(d);
+    }
+    if (record[0] != RECORD_HANDSHAKE || d->proven)
+        return DTLS_NONE;
+    switch (dtlsguard_take(d->guard, record + DTLS1_RT_HEADER_LENGTH, len - DTLS1_RT_HEADER_LENGTH,
+                           now_us)) {
+    case DTLSGUARD_ASK:
+        return ask_for_cookie(d);
+    case DTLSGUARD_HELLO:
+        return greet(d, now_us);
+    case DTLSGUARD_PROVEN:
+        return feed_flight(d);
+    default:
+        return DTLS_NONE;
+    }
+}
+
+/* ---- datagrams ---- */
+
+static enum dtls_event step_record(struct dtls *d, const uint8_t *record, size_t len,
+                                   uint64_t now_us)
+{
+    ERR_clear_error(); /* SSL_get_error looks at the queue */
+    if (d->guard)
+        return step_guarded(d, record, len, now_us);
+    take_record(d, record, len);
+    return d->state == DTLS_OPEN ? step_open(d) : step_handshake(d);
 }
 
 enum dtls_event dtls_start(struct dtls *d, uint64_t now_us)
@@ -401,16 +459,11 @@ enum dtls_event dtls_receive(struct dtls *d, const uint8_t *data, size_t len, ui
     reader_init(&datagram, data, len);
     while (d->state != DTLS_ENDED && d->restarts == restarts &&
            dtlsfilter_next(&d->filter, &datagram, &record, &record_len)) {
-        take_record(d, record, record_len);
-        if (!d->started)
-            d->started_us = now_us;
-        d->started = true;
-        ERR_clear_error(); /* SSL_get_error looks at the queue */
-        enum dtls_event step = d->state == DTLS_OPEN ? step_open(d) : step_handshake(d);
+        enum dtls_event step = step_record(d, record, record_len, now_us);
         if (step != DTLS_NONE)
             event = step;
     }
-    d->record_len = 0;
+    d->bio.record_len = 0;
     ERR_clear_error();
     send_outbox(d);
     return event;
@@ -423,11 +476,24 @@ static uint64_t handshake_limit_us(const struct dtls *d)
     return d->started_us + DTLS_HANDSHAKE_US;
 }
 
+/* Nobody but the peer of the offer would have been taken, so it is told in clear: its own end would
+ * only wait. The record number is above all that OpenSSL used. */
+static enum dtls_event refuse_certificate(struct dtls *d)
+{
+    static const uint8_t alert[] = {RECORD_ALERT, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0,
+                                    0x40,         0,    0,    2, 2, 42};
+    dtlsbio_put(&d->bio, alert, sizeof(alert));
+    send_outbox(d);
+    return fail(d, DTLS_FAILURE_FINGERPRINT);
+}
+
 enum dtls_event dtls_on_timer(struct dtls *d, uint64_t now_us)
 {
     enum dtls_event event = DTLS_NONE;
     if (d->state != DTLS_HANDSHAKING || !d->started)
         return DTLS_NONE;
+    if (d->guard && now_us >= dtlsguard_deadline_us(d->guard))
+        return refuse_certificate(d);
     if (now_us >= handshake_limit_us(d))
         return fail(d, DTLS_FAILURE_TIMEOUT);
     if (DTLSv1_handle_timeout(d->ssl) < 0)
@@ -443,6 +509,8 @@ uint64_t dtls_deadline_us(const struct dtls *d, uint64_t now_us)
     if (d->state != DTLS_HANDSHAKING || !d->started)
         return UINT64_MAX;
     uint64_t deadline_us = handshake_limit_us(d);
+    if (d->guard && dtlsguard_deadline_us(d->guard) < deadline_us)
+        deadline_us = dtlsguard_deadline_us(d->guard);
     if (DTLSv1_get_timeout(d->ssl, &left) == 1) {
         uint64_t resend_us = now_us + (uint64_t)left.tv_sec * 1000000u + (uint64_t)left.tv_usec;
         if (resend_us < deadline_us)
@@ -469,6 +537,7 @@ void dtls_close(struct dtls *d)
         ERR_clear_error();
         send_outbox(d);
     }
+    drop_guard(d);
     d->state = DTLS_ENDED;
     secret_wipe(&d->keys, sizeof(d->keys));
 }

@@ -2,10 +2,12 @@
  * (RFC 6347, 5764, 8827 6.5).
  *
  * Datagrams in, datagrams out through a callback, events back. Only feed it datagrams of validated
- * tuples (threats.md U3). Before the handshake is done a strict filter keeps stray records away
- * (U6) and a failed OpenSSL object is replaced, DTLS_RESTARTS_MAX times (U4); plaintext alerts
- * never count (U9). Keys exist only after the peer's certificate matched a fingerprint of the offer
- * (U7). OpenSSL's retransmission timer runs on the real clock, the limits here run on now_us. */
+ * tuples (threats.md U3). As a server it lets OpenSSL see nothing of a handshake that is not the
+ * publisher's (dtlsguard.h, U4); a hello that OpenSSL refuses replaces the object,
+ * DTLS_RESTARTS_MAX times. As a client it has a strict filter only (U6). Plaintext alerts never
+ * count (U9). Keys exist only after the peer's certificate matched a fingerprint of the offer (U7);
+ * a wrong certificate ends the handshake one second later, because a forged one looks the same.
+ * OpenSSL's retransmission timer runs on the real clock, the limits here run on now_us. */
 #ifndef SLUICE_RTC_DTLS_H
 #define SLUICE_RTC_DTLS_H
 
@@ -17,9 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DTLS_MTU 1200u
+#define DTLS_MTU 1200u /* DTLSBIO_MTU */
 #define DTLS_RESTARTS_MAX 3u
-#define DTLS_HANDSHAKE_US (5u * 1000000u) /* from the ClientHello to keys (SEC-07) */
+#define DTLS_HANDSHAKE_US (5u * 1000000u) /* from the hello with the cookie to keys (SEC-07) */
 
 struct dtls;
 

@@ -6,7 +6,7 @@
  *   type 1 | length 3 | msg_seq 2 | fragment_offset 3 | fragment_length 3 | body
  *
  * The plaintext messages of a peer are known in advance, with their places:
- *   a client's  ClientHello 0, Certificate 1, ClientKeyExchange 2, CertificateVerify 3
+ *   a client's  ClientHello 0 and 1, Certificate 2, ClientKeyExchange 3, CertificateVerify 4
  *   a server's  HelloVerifyRequest 0, ServerHello 0, Certificate 1, ServerKeyExchange 2,
  *               CertificateRequest 3, ServerHelloDone 3 or 4, NewSessionTicket 4 to 5;
  *               each but the first one later after a HelloVerifyRequest
@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define DTLSFILTER_MESSAGE_MAX 4096u /* claimed length of a handshake message */
-#define DTLSFILTER_EARLY_MAX 16u     /* encrypted records let through before keys, per handshake */
+#define DTLSFILTER_EARLY_MAX 16u     /* encrypted records of a server before keys, per handshake */
 
 /* State of one handshake; the rest all zero at the start and after a restart. */
 struct dtlsfilter {
