@@ -234,7 +234,7 @@ static void publish(struct whip *whip, struct request *request, const struct rou
 static void ask_session(struct whip *whip, struct request *request, const struct route *route,
                         enum msg_session_op op, uint64_t now_us)
 {
-    struct msg_session m = {.request = whip->last_number + 1, .op = op};
+    struct msg_session m = {.request = whip->last_number + 1, .op = op, .peer = request->peer};
     char token[STREAM_TOKEN_MAX + 1] = "";
     bool anonymous = op == SESSION_GET && request->headers.authorization.len == 0;
     if (!anonymous && !take_token(whip, request, token))

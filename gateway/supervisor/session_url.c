@@ -21,6 +21,8 @@ static void answer(struct supervisor *sup, struct session_url_ask *ask, const st
     struct publication *p = publication_by_url(sup, ask->url_id);
     if (grant->verdict == GRANT_UNKNOWN)
         m.status = 401;
+    else if (grant->verdict == GRANT_BUSY)
+        m.status = 429; /* too many wrong tokens from this address (H8) */
     else if (grant->verdict != GRANT_OK)
         m.status = 503;
     else if (!p || strncmp(p->grant.token_id, grant->token_id, sizeof(grant->token_id)) != 0)
@@ -77,7 +79,8 @@ static void get(struct supervisor *sup, struct process *web, const struct msg_se
 void session_url_request(struct supervisor *sup, struct process *web, const struct msg_session *m)
 {
     struct msg_session_result busy = {.request = m->request, .status = 503};
-    struct msg_lease_ask ask = {.request = ++sup->next_number, .purpose = LEASE_IDENTIFY};
+    struct msg_lease_ask ask = {
+        .request = ++sup->next_number, .purpose = LEASE_IDENTIFY, .peer = m->peer};
     struct session_url_ask *slot = NULL;
     if (m->op == SESSION_GET) {
         get(sup, web, m);

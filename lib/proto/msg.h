@@ -98,7 +98,7 @@ enum msg_session_op { SESSION_GET, SESSION_DELETE, SESSION_OP_COUNT };
 struct msg_session {
     uint64_t request;
     uint32_t op; /* enum msg_session_op */
-    uint32_t pad;
+    struct addr peer;
     char url_id[STREAM_URL_ID_LEN + 8];
     char token[STREAM_TOKEN_MAX + 8]; /* may be empty for SESSION_GET */
 };

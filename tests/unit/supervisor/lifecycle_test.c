@@ -355,7 +355,7 @@ static void WHIP_23_a_second_publisher_gets_409(void **state)
 
 static void session(struct stage *stage, enum msg_session_op op, const char *url_id)
 {
-    struct msg_session m = {.request = 9, .op = op};
+    struct msg_session m = {.request = 9, .op = op, .peer = {.family = 4, .ip = {192, 0, 2, 7}}};
     memcpy(m.url_id, url_id, STREAM_URL_ID_LEN);
     snprintf(m.token, sizeof(m.token), "secret");
     say(stage, &stage->web, MSG_SESSION, &m, NULL, 0);
@@ -412,6 +412,24 @@ static void W4_delete_needs_the_token_of_the_session(void **state)
     assert_int_equal(session_result(stage).status, 401);
     assert_int_equal(publications(stage), 1);
     assert_false(hear(&stage->ingest, MSG_END, &ask));
+}
+
+/* Without the address auth could not slow down who guesses tokens by DELETE. */
+static void H8_auth_learns_who_sends_a_token(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    session(stage, SESSION_DELETE, m.url_id);
+    assert_true(hear(&stage->auth, MSG_LEASE_ASK, &heard));
+    const struct msg_lease_ask *ask = (const void *)heard.body;
+    assert_int_equal(ask->purpose, LEASE_IDENTIFY);
+    assert_int_equal(ask->peer.family, 4);
+    assert_int_equal(ask->peer.ip[3], 7);
+    struct msg_lease_grant busy = {.request = ask->request, .grant = {.verdict = GRANT_BUSY}};
+    say(stage, &stage->auth, MSG_LEASE_GRANT, &busy, NULL, 0);
+    assert_int_equal(session_result(stage).status, 429);
+    assert_int_equal(publications(stage), 1);
 }
 
 static void T5_a_revoked_lease_ends_the_stream(void **state)
@@ -747,6 +765,7 @@ int main(void)
         CASE(WHIP_23_a_second_publisher_gets_409),
         CASE(WHIP_30_delete_ends_and_the_url_tells_why),
         CASE(W4_delete_needs_the_token_of_the_session),
+        CASE(H8_auth_learns_who_sends_a_token),
         CASE(T5_a_revoked_lease_ends_the_stream),
         CASE(T1_the_deadline_ends_the_stream),
         CASE(a_returning_publisher_goes_on_in_the_same_playlist),

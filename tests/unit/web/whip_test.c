@@ -425,6 +425,7 @@ static void WHIP_30_delete_gives_200_then_404(void **state)
         assert_int_equal(rig->session.op, SESSION_DELETE);
         assert_string_equal(rig->session.url_id, ID);
         assert_string_equal(rig->session.token, "secret");
+        assert_true(addr_equal(&rig->session.peer, &r.peer));
         struct msg_session_result m = {.request = rig->session.request, .status = i ? 404 : 200};
         assert_int_equal(whip_on_session_result(rig->whip, &m), 0);
         assert_answer(&r, m.status);
