@@ -92,7 +92,16 @@ static int on_stream_state(void *ctx, const struct chan_message *message)
     return streams_on_state(web->streams, message->body);
 }
 
+static int on_serving(void *ctx, const struct chan_message *message)
+{
+    struct web *web = ctx;
+    const struct msg_number *serving = message->body;
+    web->routes.serving = serving->number == 1;
+    return 0;
+}
+
 static const struct chan_rule rules[] = {
+    {MSG_SERVING, CHAN_ANY_PHASE, sizeof(struct msg_number), 0, 0, on_serving},
     {MSG_PUBLISH_RESULT, CHAN_ANY_PHASE, sizeof(struct msg_publish_result), STREAM_ANSWER_MAX, 0,
      on_publish_result},
     {MSG_SESSION_RESULT, CHAN_ANY_PHASE, sizeof(struct msg_session_result), 0, 0,

@@ -84,8 +84,17 @@ static struct reply *named_asset(const struct assets *assets, const struct reque
     return asset_reply(asset, request);
 }
 
+static struct reply *readiness(bool serving)
+{
+    if (serving)
+        return text_reply("text/plain; charset=utf-8", "ready\n");
+    struct reply *reply = pages_problem(503, "The gateway is starting, or a process is missing.");
+    reply_header(reply, "Retry-After", "1");
+    return reply;
+}
+
 static struct reply *get(const struct assets *assets, const struct request *request,
-                         const struct route *route)
+                         const struct route *route, bool serving)
 {
     switch (route->kind) {
     case ROUTE_HOME:
@@ -93,7 +102,7 @@ static struct reply *get(const struct assets *assets, const struct request *requ
     case ROUTE_HEALTH:
         return text_reply("text/plain; charset=utf-8", "ok\n");
     case ROUTE_READY:
-        return text_reply("text/plain; charset=utf-8", "ready\n");
+        return readiness(serving);
     case ROUTE_PUBLISH:
         return named_asset(assets, request, slice_of("publish.html"), true);
     case ROUTE_WATCH:
@@ -106,11 +115,11 @@ static struct reply *get(const struct assets *assets, const struct request *requ
 }
 
 void pages_handle(const struct assets *assets, struct request *request, const struct route *route,
-                  bool strict_transport)
+                  bool serving, bool strict_transport)
 {
     struct reply *reply = NULL;
     if (request->method == METHOD_GET || request->method == METHOD_HEAD) {
-        reply = get(assets, request, route);
+        reply = get(assets, request, route, serving);
     } else {
         reply = pages_problem(405, NULL);
         reply_header(reply, "Allow", "GET, HEAD");

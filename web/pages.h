@@ -8,9 +8,10 @@
 #include "web/route.h"
 
 /* A request of ROUTE_HOME, ROUTE_HEALTH, ROUTE_READY, ROUTE_PUBLISH, ROUTE_WATCH or ROUTE_ASSET:
- * answered at once. strict_transport: the answer may tell the browser to use HTTPS only (H11). */
+ * answered at once. serving: what ROUTE_READY tells. strict_transport: the answer may tell the
+ * browser to use HTTPS only (H11). */
 void pages_handle(const struct assets *assets, struct request *request, const struct route *route,
-                  bool strict_transport);
+                  bool serving, bool strict_transport);
 
 /* An error outside /live and /whip. */
 struct reply *pages_problem(unsigned status, const char *detail);

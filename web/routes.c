@@ -56,7 +56,7 @@ void routes_handle(const struct routes *routes, struct request *request, uint64_
     default:
         /* Only for configured names: an address literal or localhost is not ours to bind to HTTPS.
          */
-        pages_handle(routes->assets, request, &route,
+        pages_handle(routes->assets, request, &route, routes->serving,
                      request->secure && route_host_named(host, routes->page_host));
         break;
     }

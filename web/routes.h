@@ -17,6 +17,7 @@ struct routes {
     const struct streams *streams;
     struct hls *hls;
     struct whip *whip;
+    bool serving;             /* the supervisor says that a publisher would be served */
     const char *page_host;    /* further Host values, blank-separated */
     const char *cors_origins; /* of /whip */
 };

@@ -40,6 +40,7 @@ static int on_ready(void *ctx, const struct chan_message *m)
     case PROCESS_KIND_COUNT:
         break;
     }
+    process_tell_serving(p->sup);
     if (process_all_ready(p->sup) && !p->sup->announced) {
         p->sup->announced = true;
         log_event(LOG_INFO, "ready", "port=%u", p->sup->conf.port);

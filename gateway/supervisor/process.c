@@ -130,8 +130,10 @@ static void on_child_exit(void *ctx, uint32_t events)
     if (!p->ending && !bound_worker)
         pause_start(sup, p);
     process_free(p);
-    if (!sup->stopping)
-        process_fill(sup);
+    if (sup->stopping)
+        return;
+    process_fill(sup);
+    process_tell_serving(sup);
 }
 
 static void on_pause_over(void *ctx)
@@ -292,6 +294,17 @@ bool process_all_ready(const struct supervisor *sup)
     }
     return ready[PROCESS_EDGE] && ready[PROCESS_AUTH] && ready[PROCESS_INGEST] &&
            ready[PROCESS_TRANSCODE] && ready[PROCESS_WEB] >= sup->conf.web_processes;
+}
+
+static void tell_serving(struct process *web, void *arg)
+{
+    (void)process_send(web, MSG_SERVING, arg, NULL, 0, NULL);
+}
+
+void process_tell_serving(struct supervisor *sup)
+{
+    struct msg_number serving = {.number = process_all_ready(sup)};
+    process_each_web(sup, tell_serving, &serving);
 }
 
 int process_send(struct process *p, enum msg_type type, const void *body, const void *blob,

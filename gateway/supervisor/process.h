@@ -91,6 +91,9 @@ void process_kill(struct process *p);
 /* At least one process of each kind is ready, and all web processes are. */
 bool process_all_ready(const struct supervisor *sup);
 
+/* Tells every web process which of both it is. */
+void process_tell_serving(struct supervisor *sup);
+
 /* Called on MSG_READY and MSG_PONG. */
 int process_on_ready(struct process *p, const struct msg_ready *ready);
 void process_on_pong(struct process *p, uint64_t number);

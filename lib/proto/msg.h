@@ -61,6 +61,7 @@ enum msg_type {
     MSG_PLAYABLE,       /* transcode>S: struct msg_number: the session: first part is out */
 
     MSG_SEEN_ADDRESS, /* edge>S: struct msg_seen_address */
+    MSG_SERVING,      /* S>web: struct msg_number: 1 = a publisher would be served, else 0 */
     MSG_TYPE_COUNT,
 };
 

@@ -566,6 +566,19 @@ static void restarted_roles_are_told_what_lives(void **state)
     assert_true(hear(&stage->web, MSG_STREAM_STATE, &heard));
 }
 
+static void web_is_told_whether_a_publisher_would_be_served(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    process_tell_serving(&stage->sup);
+    assert_true(hear(&stage->web, MSG_SERVING, &heard));
+    assert_int_equal(((const struct msg_number *)(const void *)heard.body)->number, 1);
+    stage->edge.process->ready = false;
+    process_tell_serving(&stage->sup);
+    assert_true(hear(&stage->web, MSG_SERVING, &heard));
+    assert_int_equal(((const struct msg_number *)(const void *)heard.body)->number, 0);
+}
+
 static void T6_without_auth_new_publishers_wait_and_live_ones_stay(void **state)
 {
     struct stage *stage = *state;
@@ -774,6 +787,7 @@ int main(void)
         CASE(A3_a_stream_whose_worker_crashes_ten_times_ends),
         CASE(W2_half_open_sessions_are_limited),
         CASE(restarted_roles_are_told_what_lives),
+        CASE(web_is_told_whether_a_publisher_would_be_served),
         CASE(T6_without_auth_new_publishers_wait_and_live_ones_stay),
         CASE(limits_max_streams_is_a_limit),
         CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),

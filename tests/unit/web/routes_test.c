@@ -77,6 +77,20 @@ static void H6_an_unknown_host_gets_421_with_the_areas_headers(void **state)
     rig_drop(&request);
 }
 
+static void Readyz_tells_what_the_supervisor_says(void **state)
+{
+    struct routes_rig *r = *state;
+    static struct request request;
+    get(r, &request, "/readyz", "localhost");
+    assert_int_equal(rig_status(&request), 503);
+    assert_non_null(reply_find(request.reply, "Retry-After"));
+    rig_drop(&request);
+    r->routes.serving = true;
+    get(r, &request, "/readyz", "localhost");
+    assert_int_equal(rig_status(&request), 200);
+    rig_drop(&request);
+}
+
 static void H5_unknown_paths_404_and_percent_400(void **state)
 {
     struct routes_rig *r = *state;
@@ -201,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_RIG(H6_an_unknown_host_gets_421_with_the_areas_headers),
+        IN_RIG(Readyz_tells_what_the_supervisor_says),
         IN_RIG(H5_unknown_paths_404_and_percent_400),
         IN_RIG(H7_pages_have_all_guards),
         IN_RIG(H11_https_under_a_name_is_kept),
