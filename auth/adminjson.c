@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #define ADMINJSON_US_PER_S 1000000u
+#define ADMINJSON_US_PER_MS 1000.0
 
 /* jansson's integers are signed. */
 static json_t *number(uint64_t value)
@@ -44,14 +45,52 @@ static const char *codec_text(uint8_t codec)
     return codec < CODEC_COUNT ? codec_name((enum codec)codec) : "unknown";
 }
 
+/* Adds the members of `more`, which is consumed, to `object`; NULL when memory ran out. */
+static json_t *joined(json_t *object, json_t *more)
+{
+    if (!object || !more || json_object_update(object, more) < 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    json_decref(more);
+    return object;
+}
+
+static json_t *track(const struct stats_track *t)
+{
+    json_t *object =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "codec", codec_text(t->codec),
+                  "packets", number(t->packets), "bytes", number(t->bytes), "frames",
+                  number(t->frames), "key_frames", number(t->key_frames), "lost", number(t->lost),
+                  "overtaken", number(t->overtaken), "layers", number(t->layers));
+    json_t *repair = json_pack("{s:o, s:o, s:o, s:o}", "recovered_rtx", number(t->recovered_rtx),
+                               "recovered_same", number(t->recovered_same), "nacked",
+                               number(t->nacked), "plis", number(t->plis));
+    json_t *way = json_pack(
+        "{s:o, s:o, s:f, s:f, s:f, s:f}", "bitrate_bps", number(t->bitrate_bps), "loss_permille",
+        number(t->loss_permille), "jitter_ms", t->jitter_us / ADMINJSON_US_PER_MS, "hold_ms",
+        t->hold_us / ADMINJSON_US_PER_MS, "hold_max_ms", t->hold_max_us / ADMINJSON_US_PER_MS,
+        "deadline_ms", t->deadline_us / ADMINJSON_US_PER_MS);
+    return joined(joined(object, repair), way);
+}
+
 static json_t *media(const struct stats *stats)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "packets",
-                     number(stats->packets), "frames", number(stats->frames), "lost",
-                     number(stats->lost), "recovered", number(stats->recovered), "dropped",
-                     number(stats->dropped), "bitrate_bps", number(stats->bitrate_bps), "width",
-                     number(stats->width), "height", number(stats->height), "video_codec",
-                     codec_text(stats->video_codec), "audio_codec", codec_text(stats->audio_codec));
+    json_t *object =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "packets",
+                  number(stats->packets), "frames", number(stats->frames), "lost",
+                  number(stats->lost), "recovered", number(stats->recovered), "dropped",
+                  number(stats->dropped), "bitrate_bps", number(stats->bitrate_bps), "width",
+                  number(stats->width), "height", number(stats->height), "video_codec",
+                  codec_text(stats->video_codec), "audio_codec", codec_text(stats->audio_codec));
+    json_t *more = json_pack(
+        "{s:o, s:o, s:o, s:o, s:f, s:s, s:s, s:o, s:o}", "bytes", number(stats->bytes), "bad_srtp",
+        number(stats->bad_srtp), "replayed", number(stats->replayed), "over_limit",
+        number(stats->over_limit), "round_trip_ms", stats->round_trip_us / ADMINJSON_US_PER_MS,
+        "feedback", stats->transport_cc ? "transport-cc" : "remb", "client",
+        stats_client_name(stats->client), "video", track(&stats->tracks[TRACK_VIDEO]), "audio",
+        track(&stats->tracks[TRACK_AUDIO]));
+    return joined(object, more);
 }
 
 json_t *adminjson_stream(const struct msg_ctl_row *row)

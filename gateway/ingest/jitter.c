@@ -263,6 +263,11 @@ enum jitter_result jitter_pop(struct jitter *j, uint64_t now_us, struct depay_pa
     return JITTER_GAP;
 }
 
+uint64_t jitter_deadline_us(const struct jitter *j)
+{
+    return j->deadline_us;
+}
+
 void jitter_set_deadline(struct jitter *j, uint64_t deadline_us)
 {
     j->deadline_us = deadline_us;

@@ -50,6 +50,7 @@ enum jitter_result {
 };
 enum jitter_result jitter_pop(struct jitter *j, uint64_t now_us, struct depay_packet *out);
 
+uint64_t jitter_deadline_us(const struct jitter *j);
 /* Changes how long holes are waited for, also those that are open now. */
 void jitter_set_deadline(struct jitter *j, uint64_t deadline_us);
 

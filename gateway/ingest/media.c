@@ -259,12 +259,14 @@ static void add_track(struct stats_track *sum, const struct receiver *r, bool sh
     sum->jitter_us = one->jitter_us;
     sum->loss_permille = one->loss_permille;
     sum->hold_us = one->hold_us;
+    sum->hold_max_us = one->hold_max_us;
+    sum->deadline_us = one->deadline_us;
     sum->width = one->width;
     sum->height = one->height;
     sum->codec = one->codec;
 }
 
-static void sum_tracks(struct media *m)
+void media_count(struct media *m)
 {
     struct stats *s = &m->stats;
     for (unsigned track = 0; track < TRACK_COUNT; track++)
@@ -295,7 +297,7 @@ void media_tick(struct media *m, uint64_t now_us)
     for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
         receiver_tick(&m->receivers[i]);
     mute_layers(m, now_us);
-    sum_tracks(m);
+    media_count(m);
     const struct receiver *shown = m->shown ? m->shown : &m->receivers[TRACK_VIDEO];
     m->stats.round_trip_us = (uint32_t)nack_round_trip_us(&shown->nack);
     framer_tick(&m->framer);

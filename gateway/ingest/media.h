@@ -63,6 +63,9 @@ uint64_t media_due_us(const struct media *m);
 /* Once a second: statistics, expiry, layers that fell silent. */
 void media_tick(struct media *m, uint64_t now_us);
 
+/* Brings the sums of stats up to date; media_tick does it too. */
+void media_count(struct media *m);
+
 void media_want_keyframe(struct media *m);
 
 #endif

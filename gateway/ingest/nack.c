@@ -8,8 +8,9 @@
 
 #define LATE_FADE 64u /* each true loss takes this part off the wait for overtaken packets */
 #define LEAST_CREEP 64u
-#define LEAST_FADE 128u /* part that a packet which came too soon takes off the least round trip   \
-                         */
+#define LEAST_FADE                                                                                 \
+    128u /* part that a packet which came too soon takes off the least round trip                  \
+          */
 
 void nack_init(struct nack *n)
 {

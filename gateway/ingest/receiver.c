@@ -84,6 +84,14 @@ bool receiver_may_ask(const struct receiver *r, uint32_t feedback)
 
 /* ---- packets in ---- */
 
+static void note_hold(struct receiver *r, uint64_t hold_us)
+{
+    r->hold_sum_us += hold_us;
+    r->hold_count++;
+    if (hold_us > r->hold_max_us)
+        r->hold_max_us = hold_us;
+}
+
 /* Under heavy loss the key frame is asked for before the hole in front is given up, so that one
  * stall follows a lost packet and not two. */
 static bool will_be_given_up(const struct receiver *r, uint64_t now_us)
@@ -103,8 +111,7 @@ static void drain(struct receiver *r, uint64_t now_us)
             nack_forget(&r->nack, jitter_next(r->jitter));
             continue;
         }
-        r->hold_sum_us += now_us - packet.arrival_us;
-        r->hold_count++;
+        note_hold(r, now_us - packet.arrival_us);
         if (packet.len == 0) /* padding only: consumed a number, is no media (RTP-05) */
             continue;
         int rc = depay_push(r->depay, &packet);
@@ -233,6 +240,9 @@ void receiver_tick(struct receiver *r)
     r->stats.loss_permille = patience_loss_permille(&r->patience);
     r->stats.jitter_us = saturated(reception_jitter_us(&r->reception));
     r->stats.hold_us = r->hold_count > 0 ? saturated(r->hold_sum_us / r->hold_count) : 0;
+    r->stats.hold_max_us = saturated(r->hold_max_us);
+    r->stats.deadline_us = saturated(jitter_deadline_us(r->jitter));
+    r->hold_max_us = 0;
     r->hold_sum_us = 0;
     r->hold_count = 0;
 }

@@ -58,6 +58,7 @@ struct receiver {
     uint64_t malformed;    /* packets that the depacketiser refused */
     uint64_t bytes_before; /* at the last tick */
     uint64_t hold_sum_us;  /* of the packets since the last tick */
+    uint64_t hold_max_us;
     uint32_t hold_count;
 };
 

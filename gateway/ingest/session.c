@@ -112,10 +112,28 @@ static void wipe(struct session *s)
     secret_wipe(s->pwd, sizeof(s->pwd));
 }
 
+/* Survives the media: what the last report tells. */
+static void log_media(struct session *s)
+{
+    if (!s->media)
+        return;
+    media_count(s->media);
+    const struct stats *stats = &s->media->stats;
+    const struct stats_track *video = &stats->tracks[TRACK_VIDEO];
+    const struct stats_track *audio = &stats->tracks[TRACK_AUDIO];
+    s->last_packet_us = stats->last_packet_us;
+    log_event(LOG_INFO, "media",
+              "session=%" PRIu64 " video_frames=%" PRIu64 " video_lost=%" PRIu64
+              " video_recovered=%" PRIu64 " plis=%" PRIu64 " audio_frames=%" PRIu64
+              " audio_lost=%" PRIu64,
+              s->bind.session, video->frames, video->lost,
+              video->recovered_rtx + video->recovered_same, video->plis, audio->frames,
+              audio->lost);
+}
+
 static void enter_ended(struct session *s, enum end_reason reason)
 {
-    if (s->media)
-        s->last_packet_us = s->media->stats.last_packet_us;
+    log_media(s);
     if (s->dtls)
         dtls_close(s->dtls); /* close_notify, when there are keys (SEC-15) */
     wipe(s);

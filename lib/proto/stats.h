@@ -6,7 +6,20 @@
 
 #include <stdint.h>
 
-#define STATS_CLIENT_MAX 24u
+/* The publisher's software, as far as its offer tells. */
+enum stats_client {
+    CLIENT_UNKNOWN,
+    CLIENT_CHROMIUM,
+    CLIENT_FIREFOX,
+    CLIENT_SAFARI,
+    CLIENT_LIBDATACHANNEL, /* OBS */
+    CLIENT_GSTREAMER,
+    CLIENT_FFMPEG,
+    CLIENT_AIORTC,
+    CLIENT_PION,
+    CLIENT_COUNT,
+};
+const char *stats_client_name(uint8_t client); /* "unknown" for a value that is none */
 
 /* One track; with simulcast all layers of it, but picture, frames and bitrate of the one that is
  * passed on. */
@@ -25,13 +38,15 @@ struct stats_track {
     uint32_t jitter_us;     /* of arrivals, RFC 3550 A.8 */
     uint32_t loss_permille; /* on the way, before repair, lately */
     uint32_t hold_us;       /* last second's mean wait of a packet for those before it */
+    uint32_t hold_max_us;   /* and the longest */
+    uint32_t deadline_us;   /* how long a missing packet is waited for now */
     uint16_t width;         /* of the last key frame */
     uint16_t height;
     uint8_t codec; /* enum codec */
     uint8_t layers;
     uint8_t pad[2];
 };
-_Static_assert(sizeof(struct stats_track) == 104, "message layout");
+_Static_assert(sizeof(struct stats_track) == 112, "message layout");
 
 /* frames to plis: sums over the tracks. */
 struct stats {
@@ -55,10 +70,9 @@ struct stats {
     uint8_t video_codec;
     uint8_t audio_codec;
     uint8_t transport_cc; /* 1: feedback for the sender's own estimator, 0: REMB or nothing */
-    uint8_t pad;
+    uint8_t client;       /* enum stats_client */
     struct stats_track tracks[TRACK_COUNT];
-    char client[STATS_CLIENT_MAX]; /* software, as far as its offer tells; may be empty */
 };
-_Static_assert(sizeof(struct stats) == 352, "message layout");
+_Static_assert(sizeof(struct stats) == 344, "message layout");
 
 #endif

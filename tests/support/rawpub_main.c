@@ -100,16 +100,21 @@ static json_t *final_object(const struct rawstream *stream)
                   "nacks", (json_int_t)s->nacks, "plis", (json_int_t)s->plis, "remb_bps",
                   (json_int_t)s->remb_bps, "lost", (json_int_t)s->lost, "reports",
                   (json_int_t)s->reports, "send_errors", (json_int_t)s->errors);
+    json_t *frames = json_pack(
+        "{s:I,s:I}", "video_frames", (json_int_t)stream->sender.tracks[RAWSENDER_VIDEO].frames,
+        "audio_frames", (json_int_t)stream->sender.tracks[RAWSENDER_AUDIO].frames);
     json_t *times =
         json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "consents", (json_int_t)r->consents, "posted_at",
                   (json_int_t)r->posted_at_us, "first_sent_at", (json_int_t)s->first_us,
                   "last_sent_at", (json_int_t)s->last_us, "closed_at", (json_int_t)r->closed_at_us,
                   "delete_status", (json_int_t)r->delete_status);
-    if (object != NULL && more != NULL && times != NULL) {
+    if (object != NULL && more != NULL && frames != NULL && times != NULL) {
         (void)json_object_update(object, more);
+        (void)json_object_update(object, frames);
         (void)json_object_update(object, times);
     }
     json_decref(more);
+    json_decref(frames);
     json_decref(times);
     return object;
 }

@@ -274,6 +274,13 @@ static void streams_come_from_the_supervisor(void **state)
     row.stats.bitrate_bps = 2500000;
     row.stats.video_codec = CODEC_H264;
     row.stats.audio_codec = 250;
+    row.stats.round_trip_us = 52500;
+    row.stats.replayed = 7;
+    row.stats.client = CLIENT_FIREFOX;
+    row.stats.tracks[TRACK_VIDEO].recovered_rtx = 11;
+    row.stats.tracks[TRACK_VIDEO].lost = 12;
+    row.stats.tracks[TRACK_AUDIO].lost = 13;
+    row.stats.tracks[TRACK_AUDIO].jitter_us = 1500;
     assert_int_equal(adminrun_row(&f->run, &row), 0);
     struct msg_ctl_row late = row_of(f->ctl.request + 99, "late");
     assert_int_equal(adminrun_row(&f->run, &late), 0);
@@ -288,7 +295,17 @@ static void streams_come_from_the_supervisor(void **state)
     assert_string_equal(text_of(stream, "state"), "live");
     assert_int_equal(json_integer_value(json_object_get(stream, "age_s")), 65);
     assert_true(json_is_null(json_object_get(stream, "remaining_s")));
-    assert_string_equal(text_of(json_object_get(stream, "media"), "audio_codec"), "unknown");
+    const json_t *media = json_object_get(stream, "media");
+    assert_string_equal(text_of(media, "audio_codec"), "unknown");
+    assert_string_equal(text_of(media, "client"), "Firefox");
+    assert_string_equal(text_of(media, "feedback"), "remb");
+    assert_true(json_real_value(json_object_get(media, "round_trip_ms")) == 52.5);
+    assert_int_equal(json_integer_value(json_object_get(media, "replayed")), 7);
+    const json_t *video = json_object_get(media, "video"), *audio = json_object_get(media, "audio");
+    assert_int_equal(json_integer_value(json_object_get(video, "recovered_rtx")), 11);
+    assert_int_equal(json_integer_value(json_object_get(video, "lost")), 12);
+    assert_int_equal(json_integer_value(json_object_get(audio, "lost")), 13);
+    assert_true(json_real_value(json_object_get(audio, "jitter_ms")) == 1.5);
     adminrun_finish(&f->run, &done); /* twice: ignored */
     assert_int_equal(f->answers, 1);
 }
