@@ -104,9 +104,8 @@ static void on_dtls_event(struct rawstream *stream, enum rawdtls_event event);
 
 /* What somebody who can write our source address might send before the handshake is done (U4): the
  * 15-byte alert that ends OpenSSL's, a close_notify, a change of cipher, other people's flights, a
- * fragment that claims much, data, nothing, early ciphertext. Not among them: a forged Certificate
- * or ClientKeyExchange with the right number at the right moment, which DTLS 1.2 cannot tell from
- * the true one until it has been used. */
+ * fragment that claims much, a certificate and a key exchange with the numbers of the true ones,
+ * data, nothing, early ciphertext. */
 static void send_spoofed(struct rawstream *stream, uint32_t until)
 {
     static const struct {
@@ -118,6 +117,8 @@ static void send_spoofed(struct rawstream *stream, uint32_t until)
         {14, {20, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 7, 0, 1, 1}},
         {25, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 6, 0, 12, 2, 0, 0, 80}},
         {26, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 5, 0, 13, 1, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1}},
+        {29, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 4, 0, 16, 11, 0, 0, 4, 0, 2, 0, 0, 0, 0, 0, 4}},
+        {33, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 3, 0, 20, 16, 0, 0, 8, 0, 3, 0, 0, 0, 0, 0, 8}},
         {20, {23, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 2, 0, 7, 1, 2, 3, 4}},
         {13, {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}},
         {13, {22, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 0, 0, 40}},
