@@ -7,6 +7,7 @@
 #include "transcode/audio_cut.h"
 #include "transcode/audio_queue.h"
 #include "transcode/keyask.h"
+#include "transcode/lateness.h"
 #include "transcode/outlet.h"
 #include "transcode/video.h"
 
@@ -21,14 +22,11 @@
 #define AUDIO_SLACK_US 40000   /* fill at once what would be filled in small steps */
 #define VIDEO_FIRST_US 3000000 /* announced video that does not come begins black */
 #define KEY_IDLE_US 2000000    /* between requests while no video comes at all */
-#define LAG_MAX_US 2000000
-#define LAG_DECAY 64 /* frames */
 #define AUDIO_CODECS "mp4a.40.2"
 #define PART_MIN_US 50000
 #define SEGMENT_MAX_US 20000000
 
-/* Time base of everything: timeline. lag is how late frames of a track arrive behind their time:
- * highest value seen, forgotten slowly. */
+/* Time base of everything: timeline. */
 struct pipeline {
     struct pipeline_hooks hooks;
     struct timeline timeline;
@@ -47,7 +45,7 @@ struct pipeline {
     bool audio_started;
     bool audio_seen;
     bool size_refused; /* logged once */
-    int64_t lag_us[TRACK_COUNT];
+    struct lateness lateness[TRACK_COUNT];
     int64_t wall_offset_us; /* wall clock minus media clock of the newest frame */
     uint64_t first_us;      /* first frame of any track seen; 0 = none */
     uint64_t video_us;      /* newest video frame seen */
@@ -218,6 +216,8 @@ int pipeline_new(struct loop *loop, const struct settings_transcode *settings,
     p->expected = expected;
     numbering_init(&p->numbers, bind->next_msn, bind->next_discontinuity, bind->continues != 0);
     keyask_init(&p->keys);
+    lateness_init(&p->lateness[TRACK_VIDEO]);
+    lateness_init(&p->lateness[TRACK_AUDIO]);
     int result = open_stages(p, loop, settings, bind);
     if (result != 0) {
         pipeline_free(p);
@@ -245,12 +245,9 @@ int pipeline_add_consumer(struct pipeline *p, int fd)
 
 /* ---- frames ---- */
 
-static void learn_lag(struct pipeline *p, const struct frame *frame, uint64_t now_us)
+static void learn_lateness(struct pipeline *p, const struct frame *frame, uint64_t now_us)
 {
-    int64_t *lag = &p->lag_us[frame->track];
-    int64_t late = (int64_t)now_us - frame->pts_us;
-    late = late < 0 ? 0 : late > LAG_MAX_US ? LAG_MAX_US : late;
-    *lag = late > *lag ? late : *lag - (*lag - late) / LAG_DECAY;
+    lateness_add(&p->lateness[frame->track], (int64_t)now_us - frame->pts_us, now_us);
     p->wall_offset_us = frame->wall_us - frame->pts_us;
 }
 
@@ -329,7 +326,7 @@ int pipeline_push(struct pipeline *p, const struct frame *frame, uint8_t *payloa
         return 0;
     if (p->first_us == 0)
         p->first_us = now_us;
-    learn_lag(p, frame, now_us);
+    learn_lateness(p, frame, now_us);
     if (frame->track == TRACK_VIDEO && p->video != NULL)
         return push_video(p, frame, payload, now_us);
     if (frame->track == TRACK_AUDIO && p->audio != NULL)
@@ -354,13 +351,22 @@ void pipeline_lose(struct pipeline *p)
 /* The time on the publisher's line that has arrived completely by now. */
 static int64_t media_us(const struct pipeline *p, enum track track, uint64_t now_us)
 {
-    return (int64_t)now_us - p->lag_us[track];
+    return (int64_t)now_us - lateness_us(&p->lateness[track]);
+}
+
+/* How much further audio is than video, which may be waiting for repairs. */
+static int64_t audio_ahead_us(const struct pipeline *p)
+{
+    if (p->audio == NULL)
+        return 0;
+    return lateness_us(&p->lateness[TRACK_VIDEO]) - lateness_us(&p->lateness[TRACK_AUDIO]);
 }
 
 /* When that time is reached. */
 static uint64_t real_us(const struct pipeline *p, enum track track, int64_t ticks, uint32_t scale)
 {
-    int64_t us = p->timeline.base_us + timeline_ticks_us(ticks, scale) + p->lag_us[track];
+    int64_t us =
+        p->timeline.base_us + timeline_ticks_us(ticks, scale) + lateness_us(&p->lateness[track]);
     return us > 0 ? (uint64_t)us + 1 : 0;
 }
 
@@ -375,12 +381,14 @@ static int tick_video(struct pipeline *p, uint64_t now_us)
             timeline_start(&p->timeline, (int64_t)now_us, (int64_t)now_us + p->wall_offset_us);
         log_event(LOG_INFO, "video_missing", NULL);
         int64_t start = timeline_video(&p->timeline, (int64_t)now_us);
-        return tolerate(p, video_fill(p->video, start > 0 ? start : 0));
+        start = start > 0 ? start : 0;
+        return tolerate(p, video_fill(p->video, start, start));
     }
     int64_t now = timeline_video(&p->timeline, media_us(p, TRACK_VIDEO, now_us));
+    video_cut_set_ahead(cut, timeline_us_ticks(audio_ahead_us(p), TIMELINE_VIDEO_SCALE));
     int result = video_cut_tick(cut, now, &state);
     if (result == 0 && state == VIDEO_CUT_STALLED)
-        result = tolerate(p, video_fill(p->video, 0)); /* the next one in a tick of its own */
+        result = tolerate(p, video_fill(p->video, 0, now)); /* the next one in a tick of its own */
     return result;
 }
 
@@ -416,7 +424,7 @@ static uint64_t key_due_us(const struct pipeline *p, uint64_t now_us)
         return UINT64_MAX;
     if (p->keys.waiting && p->video_us < p->keys.asked_us)
         return p->keys.asked_us + KEY_IDLE_US;
-    if (!video_needs_key(p->video)) {
+    if (!video_needs_key(p->video) && !video_may_pass(p->video)) {
         if (!video_follows_keys(p->video) || !video_cutter(p->video)->chunker.started)
             return UINT64_MAX;
         wanted = real_us(p, TRACK_VIDEO, video_cut_boundary(video_cutter(p->video)),

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEADY (VIDEO_STEADY_US * INT64_C(9) / 100)
-#define CHANGE (VIDEO_CHANGE_US * INT64_C(9) / 100)
-#define SPARSE (VIDEO_SPARSE_US * INT64_C(9) / 100)
+#define TICKS(us) ((us)*INT64_C(9) / 100)
+#define BRIDGE_MAX 3 /* pictures repeated before one that comes after a hole */
+#define CHANGE TICKS(VIDEO_CHANGE_US)
+#define SPARSE TICKS(VIDEO_SPARSE_US)
 
 enum video_mode {
     VIDEO_WAITING,  /* no frame yet */
@@ -31,12 +32,15 @@ struct video {
     enum video_mode mode;
     enum codec codec;
     bool needs_key;
-    bool breaks;         /* the next key frame is a discontinuity */
-    bool overrun;        /* coding is too slow: pass through as soon as possible */
-    uint64_t backlog_us; /* how long the next frame has waited for us */
-    int64_t changed_pts; /* last change of format */
-    int64_t filled_pts;  /* last time that a picture was repeated */
-    int64_t encoded_pts; /* last picture encoded */
+    bool breaks;          /* the next key frame is a discontinuity */
+    bool overrun;         /* coding is too slow: pass through as soon as possible */
+    uint64_t backlog_us;  /* how long the next frame has waited for us */
+    int64_t changed_pts;  /* last change of format */
+    int64_t received_pts; /* newest H.264 frame, taken or not */
+    int64_t hole_pts;     /* end of the last hole between those, as far as known */
+    int64_t steady;       /* ticks without a hole that it takes to pass through again */
+    int64_t returned_pts; /* passing through resumed there */
+    int64_t encoded_pts;  /* last picture encoded */
     uint32_t init_id;
 
     struct avc_sets received; /* newest ones */
@@ -63,6 +67,8 @@ int video_new(const struct video_config *config, struct numbering *numbers,
     v->needs_key = true;
     v->changed_pts = INT64_MIN / 2;
     v->encoded_pts = INT64_MIN / 2;
+    v->returned_pts = INT64_MIN / 2;
+    v->steady = TICKS(VIDEO_STEADY_US);
     int64_t pixels = (int64_t)config->max_width * config->max_height;
     int result = coder_new(config->bitrate_bps, pixels, &v->coder);
     if (result == 0)
@@ -100,7 +106,7 @@ bool video_needs_key(const struct video *v)
 
 bool video_follows_keys(const struct video *v)
 {
-    return v->codec == CODEC_H264;
+    return v->mode == VIDEO_PASSING;
 }
 
 void video_set_backlog(struct video *v, uint64_t backlog_us)
@@ -217,6 +223,21 @@ static int drop(struct video *v)
     return -EAGAIN;
 }
 
+/* Repeats the picture up to shortly before pts: a short hole is none for what we encode. */
+static int bridge(struct video *v, int64_t pts)
+{
+    int result = 0;
+    if (v->breaks || v->cut.chunker.started == false)
+        return 0;
+    for (int i = 0; i < BRIDGE_MAX && result == 0; i++) {
+        int64_t end = video_cut_end(&v->cut);
+        if (pts - end <= v->cut.chunker.target)
+            return 0;
+        result = encode(v, end);
+    }
+    return result;
+}
+
 /* Decodes a frame and encodes the picture; errors of the decoder are the publisher's. When frames
  * wait because that takes too long, pictures are left out first, then whole frames: nothing is ever
  * queued. */
@@ -226,7 +247,9 @@ static int transcode(struct video *v, const uint8_t *data, size_t len, int64_t p
         v->overrun = true;
         return drop(v);
     }
-    int result = coder_decode(v->coder, data, len);
+    int result = bridge(v, pts);
+    if (result == 0)
+        result = coder_decode(v->coder, data, len);
     if (result == -ENOMEM)
         return result;
     if (result != 0) {
@@ -305,6 +328,8 @@ static int pass_through(struct video *v, const struct avc_sets *sets, int64_t pt
         return -EAGAIN;
     coder_reset(v->coder);
     v->overrun = false;
+    if (v->mode == VIDEO_CODING)
+        v->returned_pts = pts;
     v->sets = *sets;
     v->sps = sps;
     memcpy(v->avcc, avcc, w.len);
@@ -316,11 +341,11 @@ static int pass_through(struct video *v, const struct avc_sets *sets, int64_t pt
     return announce(v, &sps, avcc, w.len, v->config.pass_bitrate_bps);
 }
 
-/* H.264 is being encoded: does that end at the key frame at pts? */
-static bool is_steady(const struct video *v, int64_t pts)
+/* H.264 is being encoded: does that end at the next key frame? */
+bool video_may_pass(const struct video *v)
 {
-    return v->overrun || (pts - v->filled_pts >= STEADY &&
-                          pts >= video_cut_boundary(&v->cut) - v->cut.segment / 4);
+    return v->mode == VIDEO_CODING && v->codec == CODEC_H264 &&
+           (v->overrun || v->received_pts - v->hole_pts >= v->steady);
 }
 
 static bool in_force(const struct video *v)
@@ -329,11 +354,11 @@ static bool in_force(const struct video *v)
 }
 
 /* Does the frame go through decoder and encoder, as those before it? */
-static bool keeps_coding(const struct video *v, bool idr, int64_t pts)
+static bool keeps_coding(const struct video *v, bool idr)
 {
     if (v->mode != VIDEO_CODING || v->codec != CODEC_H264 || !coder_is_open(v->coder))
         return false;
-    return !idr || (in_force(v) && !is_steady(v, pts));
+    return !idr || (in_force(v) && !video_may_pass(v));
 }
 
 static void stop_catching(struct video *v)
@@ -342,17 +367,27 @@ static void stop_catching(struct video *v)
     enter(v, VIDEO_PASSING);
 }
 
+/* What came too late for a repair leaves a hole, whether the frame is of use or not. */
+static void note_arrival(struct video *v, int64_t pts)
+{
+    int64_t step = pts - v->received_pts;
+    if (step > TICKS(VIDEO_HOLE_US) || step < -TICKS(VIDEO_HOLE_US))
+        v->hole_pts = pts;
+    v->received_pts = pts;
+}
+
 static int push_h264(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts)
 {
     struct avc_unit unit;
     int result = avc_strip(payload, frame->len, &v->received, &unit);
     if (result == 0 && !unit.picture)
         return 0; /* parameter sets that came alone: in force with the next key frame */
+    note_arrival(v, pts);
     if (result != 0 || (!unit.idr && (v->needs_key || v->codec != CODEC_H264)))
         return drop(v);
     if (v->mode == VIDEO_CATCHING)
         stop_catching(v); /* the stall ended before anything was encoded */
-    bool coding = keeps_coding(v, unit.idr, pts);
+    bool coding = keeps_coding(v, unit.idr);
     if (unit.idr && !coding && !(v->mode == VIDEO_PASSING && in_force(v)))
         result = pass_through(v, &v->received, pts);
     if (result != 0) {
@@ -408,18 +443,22 @@ static int catch_up(struct video *v, bool *out_done)
     return 0;
 }
 
+/* From here on pictures are encoded: a discontinuity, and the way back is another one. */
 static void finish_catching(struct video *v)
 {
+    bool relapse = v->cut.chunker.end - v->returned_pts < TICKS(VIDEO_RELAPSE_US);
+    v->steady = relapse ? 2 * v->steady : TICKS(VIDEO_STEADY_US);
+    if (v->steady > TICKS(VIDEO_STEADY_MAX_US))
+        v->steady = TICKS(VIDEO_STEADY_MAX_US);
     if (!v->gop.whole || !coder_is_open(v->coder))
         v->needs_key = true;
     gop_clear(&v->gop);
     v->breaks = true;
 }
 
-int video_fill(struct video *v, int64_t pts)
+int video_fill(struct video *v, int64_t pts, int64_t now)
 {
     struct chunker *c = &v->cut.chunker;
-    int64_t start = c->started ? c->end : pts;
     if (v->mode == VIDEO_PASSING)
         start_catching(v);
     if (v->mode == VIDEO_CATCHING) {
@@ -430,6 +469,7 @@ int video_fill(struct video *v, int64_t pts)
         finish_catching(v);
     }
     enter(v, VIDEO_CODING);
-    v->filled_pts = start;
-    return encode(v, start);
+    if (now - v->received_pts > TICKS(VIDEO_HOLE_US))
+        v->hole_pts = now;
+    return encode(v, c->started ? c->end : pts);
 }

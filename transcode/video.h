@@ -1,10 +1,11 @@
 /* The video rendition: H.264 is passed through untouched, anything else is decoded and encoded.
  *
- * H.264 that stalls is encoded too for a while: when no frame came for a part, the last picture is
- * decoded and repeated, so that the rendition goes on while the publisher's camera is off, the
- * network is gone, or a shared screen stands still (LL-08, findings/transcode.md 5 point 7).
- * Passing through resumes at a key frame once frames have come steadily for VIDEO_STEADY_US. Each
- * change is a discontinuity with a new header. */
+ * H.264 that stalls is encoded too for a while: when no frame came for longer than
+ * VIDEO_CUT_STALL_LONG_US, the last picture is decoded and repeated, so that the rendition goes on
+ * while the publisher's camera is off, the network is gone, or a shared screen stands still (LL-08,
+ * findings/transcode.md 5 point 7). Passing through resumes at the first key frame once frames came
+ * for VIDEO_STEADY_US without a hole of VIDEO_HOLE_US; a stall soon after that doubles the time the
+ * next return waits, since each change is a discontinuity with a new header. */
 #ifndef SLUICE_TRANSCODE_VIDEO_H
 #define SLUICE_TRANSCODE_VIDEO_H
 
@@ -16,7 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VIDEO_STEADY_US 3000000
+#define VIDEO_STEADY_US 1000000
+#define VIDEO_STEADY_MAX_US 8000000
+#define VIDEO_RELAPSE_US 10000000 /* a stall that soon after a return is one too many */
+#define VIDEO_HOLE_US 500000      /* more than a repair of ingest takes (300 ms) */
 /* When coding is too slow: frames that waited longer than the first are decoded, but encoded only
  * every VIDEO_SPARSE_US; those that waited longer than the second are dropped up to a key frame. */
 #define VIDEO_SPARE_US 50000
@@ -58,6 +62,8 @@ int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int
 
 /* True while frames are dropped until a key frame comes. */
 bool video_needs_key(const struct video *v);
+/* True while a key frame would end encoding. */
+bool video_may_pass(const struct video *v);
 /* True when key frames are asked for at segment ends: the source's own key frames matter. */
 bool video_follows_keys(const struct video *v);
 /* Frames were lost or the timeline starts anew: drop until the next key frame; with breaks, that is
@@ -66,7 +72,8 @@ void video_lose(struct video *v, bool breaks);
 
 /* Fills one part target with the last picture, or a black one when there was none yet; the first
  * time at pts, later where the timeline ended. Leaving H.264 takes as many calls as frames came
- * since its last key frame; only the last one fills. 0 or a negative errno as for video_push. */
-int video_fill(struct video *v, int64_t pts);
+ * since its last key frame; only the last one fills. now: the media time that came completely. 0 or
+ * a negative errno as for video_push. */
+int video_fill(struct video *v, int64_t pts, int64_t now);
 
 #endif

@@ -9,6 +9,7 @@
 #define INTERVAL_MIN 270
 #define INTERVAL_MAX 22500
 #define INTERVAL_WEIGHT 4
+#define AUDIO_EXCESS 40500 /* 450 ms: what audio may be longer, less a frame or two */
 #define PARTS_MAX (PART_PER_SEGMENT_MAX - 2)
 
 uint32_t video_cut_target_duration_s(uint32_t segment_us)
@@ -40,6 +41,11 @@ void video_cut_done(struct video_cut *v)
 void video_cut_set_patience(struct video_cut *v, uint32_t stall_us)
 {
     v->patience = timeline_us_ticks(stall_us, TIMELINE_VIDEO_SCALE);
+}
+
+void video_cut_set_ahead(struct video_cut *v, int64_t ticks)
+{
+    v->ahead = ticks > 0 ? ticks : 0;
 }
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
@@ -192,7 +198,17 @@ int64_t video_cut_due(const struct video_cut *v)
     const struct chunker *c = &v->chunker;
     if (!c->started)
         return INT64_MAX;
-    return c->end + c->target + (c->count > 0 ? 0 : v->patience);
+    if (c->count > 0)
+        return c->end + c->target;
+    int64_t limit = c->segment_start + v->longest + AUDIO_EXCESS - v->ahead;
+    int64_t due = c->end + c->target + v->patience;
+    due = due < limit ? due : limit;
+    return due > c->end + c->target ? due : c->end + c->target;
+}
+
+int64_t video_cut_end(const struct video_cut *v)
+{
+    return v->chunker.end + (v->chunker.count > 0 ? v->chunker.target : 0);
 }
 
 bool video_cut_wants_key(const struct video_cut *v, int64_t pts)

@@ -24,10 +24,12 @@
 /* A segment that would grow above this many bytes ends early; the memfd holds OUTLET_VIDEO_BYTES of
  * outlet.h. */
 #define VIDEO_CUT_SEGMENT_BYTES (11u << 20)
-/* A frame this late behind its part's end is a stall. Where pictures can be repeated at once, soon;
- * where that means a discontinuity, only when viewers' buffers are about to run dry. */
+/* A frame this late behind its part's end is a stall. Where pictures can be repeated at once, soon.
+ * Where that means two discontinuities, later: an outage of half a second and the key frame asked
+ * for after it, or a page that is too busy to draw, do less harm as they are. The picture stands
+ * still in any case; waiting longer would only add silence for viewers with short buffers. */
 #define VIDEO_CUT_STALL_US 100000
-#define VIDEO_CUT_STALL_LONG_US 300000
+#define VIDEO_CUT_STALL_LONG_US 700000
 
 struct video_cut {
     struct chunker chunker;
@@ -38,6 +40,7 @@ struct video_cut {
     int64_t shortest; /* 85 % of the part target */
     int64_t interval; /* expected distance of frames */
     int64_t patience; /* ticks after which a missing frame is a stall */
+    int64_t ahead;    /* ticks that audio is ahead of what is complete here */
     int64_t last_pts;
     bool has_last;
 };
@@ -66,6 +69,10 @@ void video_cut_done(struct video_cut *v);
 /* stall_us is one of the two above; VIDEO_CUT_STALL_LONG_US from the start. */
 void video_cut_set_patience(struct video_cut *v, uint32_t stall_us);
 
+/* Audio has arrived that many ticks further than video: it waits for our next segment, and its own
+ * must not grow above the target duration meanwhile (HLS-02). 0 from the start. */
+void video_cut_set_ahead(struct video_cut *v, int64_t ticks);
+
 /* 0; -EAGAIN when this frame has no place and only a key frame will have one: at the start, or when
  * it comes so late that it would leave a hole; -EMSGSIZE for a frame above CHUNKER_BODY_VIDEO; or
  * what the sink returned. */
@@ -82,6 +89,8 @@ int video_cut_tick(struct video_cut *v, int64_t now, enum video_cut_state *out);
 /* Media time of the next tick that does something; INT64_MAX before the start. */
 int64_t video_cut_due(const struct video_cut *v);
 
+/* Where what was pushed so far ends at the latest; valid after the start. */
+int64_t video_cut_end(const struct video_cut *v);
 /* Should a frame at pts, which we encode ourselves, be a key frame? */
 bool video_cut_wants_key(const struct video_cut *v, int64_t pts);
 /* Media time where the next segment should begin; INT64_MAX before the start. */

@@ -26,7 +26,8 @@ struct ledger_part {
     int64_t base; /* tfdt */
     int64_t ticks;
     size_t samples;
-    bool key; /* first sample */
+    uint32_t shortest; /* sample, ticks */
+    bool key;          /* first sample */
 };
 
 struct ledger_segment {
@@ -76,10 +77,12 @@ static inline void ledger_parse_chunk(const uint8_t *data, size_t len, bool vide
     if (flags & 4)
         out->key = (reader_u32(&trun) & 0x10000) == 0;
     out->ticks = 0;
+    out->shortest = UINT32_MAX;
     for (size_t i = 0; i < out->samples; i++) {
         uint32_t duration = reader_u32(&trun);
         assert_true(duration > 0);
         out->ticks += duration;
+        out->shortest = duration < out->shortest ? duration : out->shortest;
         bytes += reader_u32(&trun);
         if (flags & 0x400) {
             uint32_t sample = reader_u32(&trun);

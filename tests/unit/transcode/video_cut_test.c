@@ -159,7 +159,7 @@ static void LL_08_a_missing_frame_closes_the_part_by_time(void **state)
     assert_int_equal(cut_state, VIDEO_CUT_FINE);
     assert_int_equal(sim->ledger.part_count, before + 1);
     due = video_cut_due(&sim->cut);
-    assert_int_equal(due, 3 * 18000 + 27000);
+    assert_int_equal(due, 3 * 18000 + 63000);
     video_cut_set_patience(&sim->cut, VIDEO_CUT_STALL_US);
     due = video_cut_due(&sim->cut);
     assert_int_equal(due, 3 * 18000 + 9000);
@@ -174,13 +174,26 @@ static void a_hole_takes_only_a_key_frame_with_a_break(void **state)
     (void)state;
     for (int i = 0; i < 6; i++)
         assert_int_equal(push(i * 3000, i == 0, false), 0);
-    assert_int_equal(push(SECOND, false, false), -EAGAIN);
-    assert_true(video_cut_wants_key(&sim->cut, SECOND));
-    assert_int_equal(push(SECOND, true, false), 0);
+    assert_int_equal(push(2 * SECOND, false, false), -EAGAIN);
+    assert_true(video_cut_wants_key(&sim->cut, 2 * SECOND));
+    assert_int_equal(push(2 * SECOND, true, false), 0);
     struct ledger_sums sums = finish();
     assert_int_equal(sums.breaks, 1);
     assert_int_equal(sums.segments, 2);
     assert_int_equal(sim->ledger.segments[1].segment.discontinuity_sequence, 8);
+}
+
+static void HLS_02_audio_does_not_wait_for_a_late_segment(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 84; i++)
+        assert_int_equal(push(i * 3000, i == 0, false), 0);
+    assert_int_equal(video_cut_due(&sim->cut), 3 * SECOND + 40500);
+    video_cut_set_ahead(&sim->cut, 9000);
+    assert_int_equal(video_cut_due(&sim->cut), 3 * SECOND + 40500 - 9000);
+    video_cut_set_ahead(&sim->cut, 90000); /* not before the part is over */
+    assert_int_equal(video_cut_due(&sim->cut), 84 * 3000 + 18000);
+    finish();
 }
 
 static void nothing_before_the_first_key_frame(void **state)
@@ -319,6 +332,7 @@ int main(void)
         TEST(FMP_02_frame_rate_drop_to_6_leaves_no_hole),
         TEST(LL_08_a_missing_frame_closes_the_part_by_time),
         TEST(a_hole_takes_only_a_key_frame_with_a_break),
+        TEST(HLS_02_audio_does_not_wait_for_a_late_segment),
         TEST(nothing_before_the_first_key_frame),
         TEST(HLS_02_without_key_frames_segments_end_in_time),
         TEST(HLS_13_early_key_frames_do_not_cut),

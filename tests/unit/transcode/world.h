@@ -50,7 +50,8 @@ struct world {
     uint64_t first_frame_us;
     uint64_t opened_msn;
     uint64_t opened_count;
-    bool key_due; /* the publisher was asked */
+    int64_t apart_us; /* allowed between the renditions' boundaries */
+    bool key_due;     /* the publisher was asked */
     uint64_t asked_us;
 };
 
@@ -234,6 +235,7 @@ static int set_up(void **state)
     (void)state;
     world = calloc(1, sizeof *world);
     world->now_us = START_US;
+    world->apart_us = 400000;
     return loop_init(&worker_loop);
 }
 
@@ -293,6 +295,9 @@ struct publisher {
     int audio_number;
     int64_t interval_us;
     bool audio_on, video_on, gop_only;
+    int64_t (*pause_us)(int number); /* NULL, or from this frame to the next */
+    int64_t (*delay_us)(int number); /* NULL, or on the way; frames stay in order */
+    int64_t arrived_us;              /* last video frame */
 };
 
 static void publisher_resize(struct publisher *p, int width, int height)
@@ -343,7 +348,14 @@ static void publish_video(struct publisher *p)
     p->number++;
     if (p->video_on)
         deliver(TRACK_VIDEO, p->vp8 ? CODEC_VP8 : CODEC_H264, p->video_us, key ? FRAME_KEY : 0);
-    p->video_us += p->interval_us;
+    p->video_us += p->pause_us != NULL ? p->pause_us(p->number) : p->interval_us;
+}
+
+/* When the next video frame comes. */
+static int64_t video_at(const struct publisher *p)
+{
+    int64_t at_us = p->video_us + 20000 + (p->delay_us != NULL ? p->delay_us(p->number) : 0);
+    return at_us > p->arrived_us ? at_us : p->arrived_us;
 }
 
 /* Both tracks for seconds of time; 20 ms of network. */
@@ -351,13 +363,15 @@ static inline void publish(struct publisher *p, double seconds)
 {
     int64_t until_us = (int64_t)(world->now_us - START_US) + (int64_t)(seconds * 1e6);
     for (;;) {
-        bool audio = p->audio_us + 20000 < p->video_us; /* a packet is sent when it is over */
-        int64_t at_us = (audio ? p->audio_us + 20000 : p->video_us) + 20000;
+        int64_t at_us = video_at(p);
+        bool audio = p->audio_us + 40000 < at_us; /* a packet is sent when it is over */
+        at_us = audio ? p->audio_us + 40000 : at_us;
         if (at_us > until_us)
             break;
         if (START_US + (uint64_t)at_us > world->now_us)
             pass(START_US + (uint64_t)at_us);
         if (!audio) {
+            p->arrived_us = at_us;
             publish_video(p);
             continue;
         }
