@@ -69,6 +69,16 @@ static void send_outbox(struct dtls *d)
 
 /* ---- set-up ---- */
 
+/* OpenSSL would wait a second for a lost flight, half of what a viewer is to wait for the picture.
+ */
+static unsigned int next_timeout(SSL *ssl, unsigned int last_us)
+{
+    (void)ssl;
+    if (last_us == 0)
+        return DTLS_RESEND_US;
+    return last_us < DTLS_RESEND_MAX_US ? last_us * 2 : last_us;
+}
+
 /* A new OpenSSL object for a new handshake, in place of the present one if any. */
 static bool renew_ssl(struct dtls *d)
 {
@@ -94,6 +104,7 @@ static bool renew_ssl(struct dtls *d)
         SSL_set_connect_state(d->ssl);
     else
         SSL_set_accept_state(d->ssl);
+    DTLS_set_timer_cb(d->ssl, next_timeout);
     SSL_set_mtu(d->ssl, DTLS_MTU); /* else 256-byte flights (SEC-06) */
     return true;
 }

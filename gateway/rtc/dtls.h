@@ -21,6 +21,8 @@
 
 #define DTLS_MTU 1200u /* DTLSBIO_MTU */
 #define DTLS_RESTARTS_MAX 3u
+#define DTLS_RESEND_US 100000u /* first wait for a lost flight; doubled each time (SEC-07) */
+#define DTLS_RESEND_MAX_US 800000u
 #define DTLS_HANDSHAKE_US (5u * 1000000u) /* from the hello with the cookie to keys (SEC-07) */
 
 struct dtls;

@@ -114,9 +114,13 @@ static void U7_wrong_fingerprint_ends_the_session(void **state)
     expect_no_keys(b);
     /* A forged certificate looks the same, so the right one has a second to come. */
     assert_int_equal(b->failed, 0);
-    assert_true(dtls_deadline_us(b->server, clock_us) == clock_us + SECOND);
-    clock_us += SECOND;
-    note(b, dtls_on_timer(b->server, clock_us));
+    uint64_t end = clock_us + SECOND;
+    while (clock_us < end) { /* flights are sent again meanwhile */
+        assert_int_equal(b->failed, 0);
+        clock_us = dtls_deadline_us(b->server, clock_us);
+        note(b, dtls_on_timer(b->server, clock_us));
+    }
+    assert_true(clock_us == end);
     shake(b);
     assert_int_equal(b->failed, 1);
     assert_int_equal(dtls_failure(b->server), DTLS_FAILURE_FINGERPRINT);
@@ -210,14 +214,14 @@ static void SEC_07_flights_are_sent_again(void **state)
     assert_true(b->wire.tail > 0);
     memset(&b->wire, 0, sizeof(b->wire)); /* all lost */
     uint64_t deadline = dtls_deadline_us(b->server, clock_us);
-    assert_in_range(deadline - clock_us, SECOND - 20000, SECOND);
+    assert_in_range(deadline - clock_us, DTLS_RESEND_US - 20000, DTLS_RESEND_US);
     note(b, dtls_on_timer(b->server, clock_us)); /* too early: nothing */
     assert_int_equal(b->wire.tail, 0);
     clock_us = deadline;
     note(b, dtls_on_timer(b->server, clock_us));
     assert_true(b->wire.tail > 0);
     deadline = dtls_deadline_us(b->server, clock_us);
-    assert_in_range(deadline - clock_us, 2 * SECOND - 20000, 2 * SECOND);
+    assert_in_range(deadline - clock_us, 2 * DTLS_RESEND_US - 20000, 2 * DTLS_RESEND_US);
     shake(b);
     expect_keys(b);
 }
