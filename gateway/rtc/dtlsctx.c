@@ -45,7 +45,8 @@ static int check_cookie(SSL *ssl, const unsigned char *cookie, unsigned len)
 
 SSL_CTX *dtlsctx_new(const struct cert *cert, bool client)
 {
-    char groups[] = GROUPS; /* OpenSSL's macro casts const away */
+    char groups[] = GROUPS; /* OpenSSL's macros cast const away */
+    char schemes[] = DTLSPROOF_SCHEMES;
     SSL_CTX *ctx = SSL_CTX_new(client ? DTLS_client_method() : DTLS_server_method());
     if (!ctx)
         return NULL;
@@ -61,7 +62,7 @@ SSL_CTX *dtlsctx_new(const struct cert *cert, bool client)
               SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) == 1 &&
               SSL_CTX_set_cipher_list(ctx, client ? CLIENT_CIPHERS : CIPHERS) == 1 &&
               SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
-              SSL_CTX_set1_client_sigalgs_list(ctx, DTLSPROOF_SCHEMES) == 1 &&
+              SSL_CTX_set1_client_sigalgs_list(ctx, schemes) == 1 &&
               SSL_CTX_set_tlsext_use_srtp(ctx, PROFILES) == 0 && /* 0 is success here */
               SSL_CTX_use_certificate(ctx, cert_x509(cert)) == 1 &&
               SSL_CTX_use_PrivateKey(ctx, cert_key(cert)) == 1;
