@@ -40,5 +40,5 @@ print_links() {
     printf 'token:   %s\n' "$token"
     printf 'hls:     %s/live/demo/index.m3u8\n' "$base"
 }
-print_links &
+(print_links &) # not a child of sluiced, which would not ask for its end
 exec "$BUILD/sluiced" "$@"
