@@ -158,6 +158,18 @@ static void pause_start(struct supervisor *sup, const struct process *dead)
         loop_timer_set(&sup->loop, &b->timer, now + pause, on_pause_over, b);
 }
 
+/* What could not even be started has no end that would make us try again. */
+static int retry_later(struct supervisor *sup, enum process_kind kind, int rc)
+{
+    struct process_backoff *b = &sup->backoff[kind];
+    log_event(LOG_ERROR, "start_failed", "role=%s error=%d", process_name(kind), -rc);
+    b->sup = sup;
+    b->kind = kind;
+    if (b->timer.slot == 0)
+        loop_timer_set(&sup->loop, &b->timer, clock_now_us() + BACKOFF_FIRST_US, on_pause_over, b);
+    return rc;
+}
+
 /* The parent's ends of channel and log; the child's are closed after the fork. */
 static int start_child(struct process *p)
 {
@@ -189,11 +201,9 @@ static int start_child(struct process *p)
 static int process_start(struct supervisor *sup, enum process_kind kind)
 {
     size_t slot = slot_of(sup, NULL);
-    if (slot == PROCESS_MAX)
-        return -ENOSPC;
-    struct process *p = calloc(1, sizeof(*p));
+    struct process *p = slot < PROCESS_MAX ? calloc(1, sizeof(*p)) : NULL;
     if (!p)
-        return -ENOMEM;
+        return retry_later(sup, kind, slot < PROCESS_MAX ? -ENOMEM : -ENOSPC);
     p->sup = sup;
     p->kind = kind;
     p->exit_watch.fd = -1;
@@ -208,7 +218,6 @@ static int process_start(struct supervisor *sup, enum process_kind kind)
                             on_kill_timer, p);
     if (rc == 0)
         return 0;
-    log_event(LOG_ERROR, "start_failed", "role=%s error=%d", process_name(kind), -rc);
     pause_start(sup, p);
     if (p->exit_watch.fd >= 0) {
         process_kill(p); /* reaped through its pidfd */
@@ -216,7 +225,7 @@ static int process_start(struct supervisor *sup, enum process_kind kind)
     } else {
         process_free(p);
     }
-    return rc;
+    return retry_later(sup, kind, rc);
 }
 
 static size_t count_free(const struct supervisor *sup, enum process_kind kind)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -566,6 +567,22 @@ static void restarted_roles_are_told_what_lives(void **state)
     assert_true(hear(&stage->web, MSG_STREAM_STATE, &heard));
 }
 
+static void A7_what_could_not_be_started_is_tried_again(void **state)
+{
+    struct stage *stage = *state;
+    struct supervisor *sup = &stage->sup;
+    struct rlimit limit, none;
+    leave(stage, &stage->edge);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    process_fill(sup);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(sup->backoff[PROCESS_EDGE].timer.slot != 0);
+    loop_timer_cancel(&sup->loop, &sup->backoff[PROCESS_EDGE].timer);
+    stage->edge = play(stage, PROCESS_EDGE);
+}
+
 static void web_is_told_whether_a_publisher_would_be_served(void **state)
 {
     struct stage *stage = *state;
@@ -787,6 +804,7 @@ int main(void)
         CASE(A3_a_stream_whose_worker_crashes_ten_times_ends),
         CASE(W2_half_open_sessions_are_limited),
         CASE(restarted_roles_are_told_what_lives),
+        CASE(A7_what_could_not_be_started_is_tried_again),
         CASE(web_is_told_whether_a_publisher_would_be_served),
         CASE(T6_without_auth_new_publishers_wait_and_live_ones_stay),
         CASE(limits_max_streams_is_a_limit),
