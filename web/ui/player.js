@@ -10,11 +10,15 @@ const TICK_MS = 100;
 const FIRST_SEGMENT_MS = 200;
 const SILENT_MS = 1500; // no news from the playlist for so long, and nothing left to play
 const STUCK_MS = 15000;
+const ROUNDING_S = 0.00005;
 const FRESH_MS = 1500; // so soon after the first picture
 const FRESH_JUMP_S = 0.1; // what loading took is made up for by a jump, before anybody looks
 const JUMP_PAUSE_MS = 1000; // between two jumps
 const LAG_S = 2; // so far above the target, and no jump possible,
 const LAG_MS = 4000; // for so long: loading itself has fallen behind
+const IDLE_MS = 350; // a loader that rests for so long
+const IDLE_BUFFER_S = 0.25; // while so little is left to play
+const IDLE_AHEAD_S = 0.45; // and the playlist has so much more
 
 /** hls.js, when it was built in; null on a gateway without it. */
 async function loadHls() {
@@ -23,6 +27,19 @@ async function loadHls() {
     } catch {
         return null;
     }
+}
+
+/**
+ * hls.js compares the end of the buffer, exact to 1 us, with sums of durations that playlists round.
+ * Where the buffer ends a hair before a segment, it finds the segment before, sees that it has it,
+ * and loads nothing more until it falls out of the window. So it is asked a hair further on.
+ */
+function patient(Controller) {
+    return class extends Controller {
+        getNextFragment(position, details) {
+            return super.getNextFragment(position + ROUNDING_S, details);
+        }
+    };
 }
 
 const PLAYS_NATIVELY = (video) => Boolean(video.canPlayType('application/vnd.apple.mpegurl'));
@@ -40,7 +57,7 @@ export class Player {
         this.state = '';
         this.hls = null;
         this.played = false; // a picture of this stream has been seen
-        this.counts = { stalls: 0, jumps: 0, starts: 0, discontinuities: 0 };
+        this.counts = { stalls: 0, jumps: 0, kicks: 0, starts: 0, discontinuities: 0 };
         this.errors = [];
         video.addEventListener('waiting', () => this.#ranDry());
         video.addEventListener('playing', () => this.#plays());
@@ -155,8 +172,10 @@ export class Player {
         }
     }
 
-    #settings() {
+    #settings({ DefaultConfig }) {
         const ours = {
+            streamController: patient(DefaultConfig.streamController),
+            audioStreamController: patient(DefaultConfig.audioStreamController),
             liveSyncDuration: this.pace.target,
             liveMaxLatencyDuration: this.pace.target + 6,
             liveSyncOnStallIncrease: 0,
@@ -170,9 +189,10 @@ export class Player {
     #playWith(Hls) {
         const { video } = this;
         this.pace = this.#newPace();
-        const hls = new Hls(this.#settings());
+        const hls = new Hls(this.#settings(Hls));
         this.hls = hls;
         this.running = this.finished = false;
+        this.idleSince = {};
         this.counts.starts++;
         return new Promise((resolve) => {
             let ticking = 0;
@@ -261,7 +281,7 @@ export class Player {
             this.freshUntil = 0;
             return;
         }
-        if (now - this.lagSince > LAG_MS) {
+        if (now - this.lagSince > LAG_MS || (rested && this.#rests(buffer, now))) {
             this.#restartAtEdge(now);
         } else if (video.playbackRate !== rate) {
             video.playbackRate = rate;
@@ -283,12 +303,27 @@ export class Player {
         return true;
     }
 
+    /** At a segment's edge hls.js sometimes finds nothing to load though there is: true after a
+     * moment of that, before the viewer waits for long. */
+    #rests(buffer, now) {
+        const { hls, video } = this;
+        const ahead = hls.latestLevelDetails.edge - video.currentTime - buffer > IDLE_AHEAD_S;
+        let rests = false;
+        for (const [kind, { state }] of Object.entries(hls.inFlightFragments)) {
+            const idle = state === 'IDLE' && ahead && buffer < IDLE_BUFFER_S;
+            this.idleSince[kind] = idle ? (this.idleSince[kind] ?? now) : undefined;
+            rests ||= kind !== 'subtitle' && now - this.idleSince[kind] > IDLE_MS;
+        }
+        return rests;
+    }
+
     /** hls.js loads whole segments once it has missed a part: begin anew with parts. */
     #restartAtEdge(now) {
         const to = this.hls.liveSyncPosition;
         this.lagSince = this.jumpedAt = now;
+        this.idleSince = {};
+        this.counts.kicks++;
         if (to > this.video.currentTime) {
-            this.counts.jumps++;
             this.video.currentTime = to;
         }
     }
