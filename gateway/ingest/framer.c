@@ -45,13 +45,50 @@ static int write_record(struct framer *f, const struct frame *frame, const struc
     return ring_write(f->ring, parts, 2);
 }
 
+static int drop(struct framer *f, enum track track, int error)
+{
+    f->dropped[track] = true;
+    if (track == TRACK_VIDEO)
+        f->held = true;
+    return error;
+}
+
+/* Each change of the format costs viewers a discontinuity and transcode a new encoder. */
+static bool is_change(const struct framer *f, enum track track, const struct depay_unit *unit)
+{
+    return track == TRACK_VIDEO && unit->key && f->width != 0 &&
+           (unit->width != f->width || unit->height != f->height);
+}
+
+static int check_rates(struct framer *f, enum track track, const struct depay_unit *unit)
+{
+    uint32_t most = track == TRACK_VIDEO ? FRAMER_VIDEO_RATE_MAX : FRAMER_AUDIO_RATE_MAX;
+    bool change = is_change(f, track, unit);
+    if (track == TRACK_VIDEO && f->held && !unit->key)
+        return -EAGAIN;
+    if (f->this_second[track] >= most || (change && f->formats >= FRAMER_FORMATS_MAX))
+        return drop(f, track, -EDQUOT);
+    f->this_second[track]++;
+    f->formats += change;
+    return 0;
+}
+
+static void note_written(struct framer *f, enum track track, const struct depay_unit *unit)
+{
+    f->dropped[track] = false;
+    f->numbers[track]++;
+    if (track != TRACK_VIDEO || !unit->key)
+        return;
+    f->held = false;
+    f->width = unit->width;
+    f->height = unit->height;
+}
+
 int framer_write(struct framer *f, enum track track, const struct depay_unit *unit)
 {
-    if (f->this_second[track] >= FRAMER_RATE_MAX) {
-        f->dropped[track] = true;
-        return -EDQUOT;
-    }
-    f->this_second[track]++;
+    int rc = check_rates(f, track, unit);
+    if (rc < 0)
+        return rc;
     int64_t pts_us = 0;
     bool jump = sync_map(&f->sync, track, unit->rtp_time, unit->first_us, &pts_us);
     struct frame frame = {
@@ -67,13 +104,10 @@ int framer_write(struct framer *f, enum track track, const struct depay_unit *un
         .height = unit->height,
         .number = f->numbers[track],
     };
-    int rc = write_record(f, &frame, unit);
-    if (rc < 0) {
-        f->dropped[track] = true;
-        return rc;
-    }
-    f->dropped[track] = false;
-    f->numbers[track]++;
+    rc = write_record(f, &frame, unit);
+    if (rc < 0)
+        return drop(f, track, rc);
+    note_written(f, track, unit);
     f->recent[f->recent_next] += unit->len + sizeof(frame) + RECORD_OVERHEAD;
     return 0;
 }
@@ -86,5 +120,6 @@ void framer_tick(struct framer *f)
     f->recent_next = (f->recent_next + 1) % FRAMER_KEEP_S;
     f->recent[f->recent_next] = 0;
     memset(f->this_second, 0, sizeof(f->this_second));
+    f->formats = 0;
     ring_expire(f->ring, (size_t)keep);
 }

@@ -1,6 +1,7 @@
 /* The state machine of one published session. */
 #include "gateway/ingest/session.h"
 
+#include "gateway/ingest/ceiling.h"
 #include "gateway/ingest/feedback.h"
 #include "gateway/ingest/media.h"
 #include "gateway/rtc/answer.h"
@@ -49,6 +50,7 @@ struct session {
     struct srtp *srtp;
     struct media *media;
     struct feedback feedback;
+    struct ceiling ceiling;
     uint64_t answered_us;
     uint64_t alive_us;
     uint64_t tick_us;
@@ -56,6 +58,7 @@ struct session {
     unsigned rtcp_this_second;
     uint64_t bad_srtp;
     uint64_t replayed;
+    uint64_t over_limit;
     uint64_t dropped;
 };
 
@@ -139,9 +142,9 @@ static void enter_ended(struct session *s, enum end_reason reason)
     wipe(s);
     log_event(LOG_INFO, "ended",
               "session=%" PRIu64 " reason=%s last_packet_us=%" PRIu64 " bad_srtp=%" PRIu64
-              " replayed=%" PRIu64 " dropped=%" PRIu64,
+              " replayed=%" PRIu64 " over_limit=%" PRIu64 " dropped=%" PRIu64,
               s->bind.session, end_reason_name(reason), s->last_packet_us, s->bad_srtp, s->replayed,
-              s->dropped);
+              s->over_limit, s->dropped);
     report(s, INGEST_ENDED, reason);
 }
 
@@ -410,6 +413,7 @@ static void secure(struct session *s, uint64_t now_us)
         return;
     }
     step(s, SESSION_SECURED, END_NONE);
+    ceiling_init(&s->ceiling, s->feedback.max_bitrate_bps, now_us);
     feedback_start(&s->feedback, now_us);
 }
 
@@ -451,11 +455,16 @@ static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t le
         s->dropped++;
         return;
     }
+    if (!ceiling_allows(&s->ceiling, now_us)) {
+        s->over_limit++;
+        return;
+    }
     int rc = srtp_decrypt_rtp(s->srtp, data, &len, now_us);
     if (rc < 0) {
         note_srtp_failure(s, rc);
         return;
     }
+    ceiling_charge(&s->ceiling, len);
     note_alive(s, path, now_us);
     if (media_rtp(s->media, data, len, now_us) < 0)
         s->dropped++;
@@ -555,8 +564,11 @@ static void tick(struct session *s, uint64_t now_us)
     struct stats stats = s->media->stats;
     stats.bad_srtp = s->bad_srtp;
     stats.replayed = s->replayed;
+    stats.over_limit = s->over_limit;
     stats.dropped += s->dropped;
     s->io.stats(s->ctx, &stats);
+    if (ceiling_tick(&s->ceiling))
+        session_end(s, END_OVER_LIMIT);
 }
 
 void session_on_timer(struct session *s, uint64_t now_us)

@@ -200,7 +200,7 @@ static int on_answer(void *ctx, const struct chan_message *m)
 static bool is_own_end(uint32_t reason)
 {
     return reason == END_CLOSED || reason == END_SILENT || reason == END_NOT_STARTED ||
-           reason == END_REFUSED || reason == END_BROKEN;
+           reason == END_REFUSED || reason == END_BROKEN || reason == END_OVER_LIMIT;
 }
 
 static int on_ingest_state(void *ctx, const struct chan_message *m)

@@ -23,6 +23,8 @@ static const struct reason_row reasons[END_REASON_COUNT] = {
     [END_REFUSED] = {"refused", "The encrypted connection was not acceptable.", false},
     [END_CRASHED] = {"crashed", "The process for this stream failed. Start again.", false},
     [END_BROKEN] = {"broken", "The media of this stream can not be processed.", false},
+    [END_OVER_LIMIT] = {"over-limit",
+                        "The publisher sent more than its bitrate limit for too long.", true},
 };
 
 static const struct reason_row *reason_row(enum end_reason reason)

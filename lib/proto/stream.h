@@ -51,6 +51,7 @@ enum end_reason {
     END_REFUSED,     /* DTLS or certificate not acceptable */
     END_CRASHED,     /* the worker died */
     END_BROKEN,      /* the stream can not be transcoded */
+    END_OVER_LIMIT,  /* more than the grant's bitrate for too long (threats.md U15) */
     END_REASON_COUNT,
 };
 

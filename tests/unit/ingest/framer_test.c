@@ -102,21 +102,79 @@ static void a_frame_too_large_for_the_ring_makes_a_gap(void **state)
     assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), -EMSGSIZE);
     free(large);
     unit = make_unit(3000, 5033333);
+    assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), -EAGAIN); /* RTP-10 */
+    unit.key = true;
     assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), 0);
     assert_true(test_ring_next(&f->ring, &frame));
-    assert_int_equal(frame.flags, FRAME_GAP);
+    assert_int_equal(frame.flags, FRAME_KEY | FRAME_GAP);
+    unit = make_unit(6000, 5066667);
+    assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), 0);
 }
 
 static void M8_frame_rates_are_limited(void **state)
 {
     struct fixture *f = *state;
-    for (uint32_t i = 0; i < FRAMER_RATE_MAX; i++) {
-        struct depay_unit unit = make_unit(i * 90, 5000000 + i * 1000);
-        assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), 0);
+    static const uint32_t most[TRACK_COUNT] = {FRAMER_VIDEO_RATE_MAX, FRAMER_AUDIO_RATE_MAX};
+    for (unsigned track = 0; track < TRACK_COUNT; track++) {
+        for (uint32_t i = 0; i < most[track]; i++) {
+            struct depay_unit unit = make_unit(i * 90, 5000000 + i * 1000);
+            assert_int_equal(framer_write(&f->framer, track, &unit), 0);
+        }
+        struct depay_unit unit = make_unit(most[track] * 90, 5500000);
+        assert_int_equal(framer_write(&f->framer, track, &unit), -EDQUOT);
+        framer_tick(&f->framer);
+        unit.key = true; /* what depends on the dropped one stays out */
+        assert_int_equal(framer_write(&f->framer, track, &unit), 0);
     }
-    struct depay_unit unit = make_unit(FRAMER_RATE_MAX * 90, 5500000);
+}
+
+/* 1,000 frames/s for 5 s: no more than the limit each second, and each run starts with a key. */
+static void M8_a_rate_bomb_is_cut_to_whole_groups(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t written = 0;
+    bool whole = true;
+    for (uint32_t i = 0; i < 5000; i++) {
+        struct depay_unit unit = make_unit(i * 90, 5000000 + i * 1000);
+        unit.key = i % 400 == 0;
+        unit.width = unit.key ? 640 : 0;
+        unit.height = unit.key ? 480 : 0;
+        if (i % 1000 == 999)
+            framer_tick(&f->framer);
+        int rc = framer_write(&f->framer, TRACK_VIDEO, &unit);
+        if (rc == 0) {
+            assert_true(whole || unit.key);
+            written++;
+        }
+        whole = rc == 0;
+    }
+    assert_in_range(written, 1, 6 * FRAMER_VIDEO_RATE_MAX);
+}
+
+static struct depay_unit make_key(uint32_t number, uint16_t width)
+{
+    struct depay_unit unit = make_unit(number * 3000, 5000000 + number * 33333);
+    unit.key = true;
+    unit.width = width;
+    unit.height = 360;
+    return unit;
+}
+
+static void M8_format_changes_are_limited(void **state)
+{
+    struct fixture *f = *state;
+    struct depay_unit unit = make_key(0, 640);
+    assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), 0);
+    unit = make_key(1, 642); /* the first change of this second */
+    assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), 0);
+    unit = make_key(2, 644);
     assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), -EDQUOT);
+    unit = make_unit(3 * 3000, 5100000);
+    assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), -EAGAIN);
+    unit = make_key(4, 642); /* no change */
+    assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), 0);
     framer_tick(&f->framer);
+    unit = make_key(5, 644);
     assert_int_equal(framer_write(&f->framer, TRACK_VIDEO, &unit), 0);
 }
 
@@ -151,6 +209,8 @@ int main(void)
         TEST(M7_jumps_are_flagged),
         TEST(a_frame_too_large_for_the_ring_makes_a_gap),
         TEST(M8_frame_rates_are_limited),
+        TEST(M8_a_rate_bomb_is_cut_to_whole_groups),
+        TEST(M8_format_changes_are_limited),
         TEST(S4_old_frames_are_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,49 @@ static void U10_replays_are_counted_apart_from_forgeries(void **state)
     assert_int_equal(f->stats.bad_srtp, 1);
 }
 
+/* The grant allows 5 Mbit/s; RTP-20. */
+static void U15_an_authentic_flood_is_cut_and_ends_the_session(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t payload[1200] = {0x41, 0xf0};
+    go_keyed(f);
+    uint64_t start_us = f->now_us;
+    unsigned sent = 0;
+    for (unsigned ms = 0; ms < 20000 && session_state(f->session) != SESSION_ENDED; ms++) {
+        run_until(f, start_us + ms * 1000);
+        for (unsigned i = 0; i < 3; i++, sent++) /* 28.8 Mbit/s */
+            send_rtp(f, 0, payload, sizeof(payload), ms * 90, true);
+    }
+    assert_in_range(f->now_us, start_us + 10 * SECOND, start_us + 12 * SECOND);
+    assert_in_range(f->stats.over_limit, sent / 2, sent * 3 / 4);
+    assert_in_range(f->stats.packets, sent / 4, sent * 2 / 5);
+    expect_ended(f, END_OVER_LIMIT);
+}
+
+/* 8 sources are learned, the others cost no state. */
+static void U12_thousands_of_authentic_sources_take_no_place(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t data[1500];
+    go_keyed(f);
+    for (uint32_t i = 0; i < 20000; i++) {
+        const struct test_packet packet = {.ssrc = 100000 + i,
+                                           .pt = 96,
+                                           .sequence = 1,
+                                           .payload = test_slice,
+                                           .len = sizeof(test_slice)};
+        size_t sealed = build_test_packet(&packet, data, sizeof(data));
+        assert_int_equal(srtp_encrypt_rtp(f->client.srtp, data, &sealed, sizeof(data)), 0);
+        srtp_forget(f->client.srtp, packet.ssrc);
+        receive(f, 0, data, sealed);
+    }
+    run_until(f, f->now_us + SECOND);
+    assert_int_equal(f->stats.packets, 8);
+    assert_in_range(f->stats.dropped, 19992 - 10000, 19992); /* the rest is over the packet limit */
+    assert_int_equal(f->stats.dropped + f->stats.over_limit, 19992);
+    assert_int_equal(session_state(f->session), SESSION_KEYED);
+}
+
 /* ---- what is sent ---- */
 
 static void RTP_14_feedback_begins_with_the_keys(void **state)
@@ -270,6 +313,8 @@ int main(void)
         TEST(WHIP_72_silence_of_30_s_ends),
         TEST(WHIP_75_media_alone_keeps_it_alive),
         TEST(U16_forged_packets_are_no_sign_of_life),
+        TEST(U15_an_authentic_flood_is_cut_and_ends_the_session),
+        TEST(U12_thousands_of_authentic_sources_take_no_place),
         TEST(U10_replays_are_counted_apart_from_forgeries),
         TEST(RTP_14_feedback_begins_with_the_keys),
         TEST(stats_come_each_second),

@@ -101,7 +101,7 @@ static void final_reasons(void **state)
     (void)state;
     for (int i = 0; i < END_REASON_COUNT; i++) {
         bool wanted = i == END_DELETED || i == END_KICKED || i == END_REVOKED || i == END_LIMIT ||
-                      i == END_SHUTDOWN;
+                      i == END_SHUTDOWN || i == END_OVER_LIMIT;
         assert_int_equal(end_reason_is_final((enum end_reason)i), wanted);
     }
     assert_false(end_reason_is_final((enum end_reason)99));
