@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define LATE_FADE 64u /* each true loss takes this part off the wait for overtaken packets */
+#define OVERTAKES 100u /* per mille of the holes: this network does not keep the order */
+#define LATE_FADE 64u  /* each true loss takes this part off the wait for overtaken packets */
 #define LEAST_CREEP 64u
 #define LEAST_FADE                                                                                 \
     128u /* part that a packet which came too soon takes off the least round trip                  \
@@ -17,6 +18,7 @@ void nack_init(struct nack *n)
     n->count = 0;
     n->twice = false;
     n->uses_rtx = false;
+    n->overtaken_permille = 0;
     n->round_trip = (struct nack_mean){.known = false};
     n->least_us = 0;
     n->late = (struct nack_mean){.known = false};
@@ -69,6 +71,20 @@ uint64_t nack_round_trip_us(const struct nack *n)
 static bool too_soon(const struct nack *n, uint64_t passed_us)
 {
     return n->round_trip.known && passed_us < n->least_us - n->least_us / 4;
+}
+
+/* Where packets overtake each other, some come only after they were asked for: within one more wait
+ * nobody can tell. */
+static bool maybe_overtaken(const struct nack *n, uint64_t passed_us)
+{
+    return n->overtaken_permille >= OVERTAKES && passed_us < nack_wait_us(n);
+}
+
+/* The share of holes that close by themselves, among those of which that is certain. */
+static void note_share(struct nack *n, bool overtaken)
+{
+    uint32_t target = overtaken ? 1000u : 0u;
+    n->overtaken_permille = (n->overtaken_permille * 15 + target) / 16;
 }
 
 /* The time since the first request is never less than the round trip, however often it was
@@ -131,16 +147,20 @@ static enum nack_arrival judge(struct nack *n, const struct nack_entry *entry, b
     uint64_t late_us = now_us - entry->found_us;
     if (entry->tries == 0) {
         learn_late(n, late_us);
+        note_share(n, true);
         return NACK_OVERTAKEN;
     }
-    bool early = entry->tries == 1 && too_soon(n, now_us - entry->sent_us);
-    if (!rtx && (early || n->uses_rtx)) {
+    uint64_t passed_us = now_us - entry->sent_us;
+    bool early = entry->tries == 1 && too_soon(n, passed_us);
+    bool maybe = entry->tries == 1 && maybe_overtaken(n, passed_us);
+    if (!rtx && (early || maybe || n->uses_rtx)) {
         learn_late(n, late_us);
         if (early && !n->uses_rtx) /* or else the way became shorter */
             n->least_us -= n->least_us / LEAST_FADE;
         return NACK_OVERTAKEN;
     }
     n->uses_rtx = rtx;
+    note_share(n, false);
     fade_late(n);
     learn_round_trip(n, entry, now_us);
     return NACK_REPAIRED;

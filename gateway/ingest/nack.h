@@ -49,6 +49,7 @@ struct nack {
     struct nack_mean round_trip;
     uint64_t least_us; /* shortest round trip seen lately; valid when round_trip is known */
     struct nack_mean late;
+    uint32_t overtaken_permille;
     struct nack_entry entries[NACK_LIST_MAX];
 };
 

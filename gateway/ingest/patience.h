@@ -12,8 +12,8 @@
 #define PATIENCE_HEAVY 30u  /* per mille lost on the way */
 #define PATIENCE_START 100u /* assumed before anything is known: the first key frame counts */
 #define PATIENCE_LEFT_PPM 2u
-#define PATIENCE_WINDOW_US 400000u
-#define PATIENCE_WINDOW_MIN 50u /* packets that a window must have to say anything */
+#define PATIENCE_WINDOW_US 600000u
+#define PATIENCE_WINDOW_MIN 100u /* packets that a window must have to say anything */
 
 struct patience {
     uint64_t bound_us;

@@ -133,7 +133,7 @@ static void adapt(struct receiver *r)
     uint64_t deadline_us = patience_deadline_us(&r->patience, nack_wait_us(&r->nack), repeat_us);
     nack_set_twice(&r->nack, patience_is_heavy(&r->patience));
     jitter_set_deadline(r->jitter, deadline_us);
-    keyframe_set_answer(&r->keyframe, nack_round_trip_us(&r->nack) + deadline_us);
+    keyframe_set_answer(&r->keyframe, 2 * nack_round_trip_us(&r->nack));
 }
 
 static void note_missing(struct receiver *r, const struct jitter_missing *missing, uint64_t now_us)

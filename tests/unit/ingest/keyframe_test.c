@@ -56,7 +56,7 @@ static void wishes_are_merged_and_end_with_a_key_frame(void **state)
     assert_true(keyframe_take(&k, 9000000 + KEYFRAME_SPACING_US));
 }
 
-static void RTP_11_repeats_leave_time_for_a_repair(void **state)
+static void RTP_11_repeats_leave_time_for_an_answer(void **state)
 {
     struct keyframe k = {0};
     (void)state;
@@ -76,7 +76,7 @@ int main(void)
         cmocka_unit_test(RTP_11_asks_at_once_at_the_start),
         cmocka_unit_test(RTP_11_at_most_twice_a_second),
         cmocka_unit_test(RTP_11_never_within_350_ms_after_a_key_frame),
-        cmocka_unit_test(RTP_11_repeats_leave_time_for_a_repair),
+        cmocka_unit_test(RTP_11_repeats_leave_time_for_an_answer),
         cmocka_unit_test(wishes_are_merged_and_end_with_a_key_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
