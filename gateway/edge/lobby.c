@@ -8,8 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define HOST6_BYTES 8 /* one site's /64 counts as one host */
-
 /* ---- places ---- */
 
 static void leave(struct lobby_place *place)
@@ -17,13 +15,6 @@ static void leave(struct lobby_place *place)
     int fd = place->watch.fd;
     loop_remove(place->lobby->loop, &place->watch);
     fd_close(&fd);
-}
-
-static bool same_site(const struct addr *a, const struct addr *b)
-{
-    if (a->family != 6 || b->family != 6)
-        return addr_same_host(a, b);
-    return memcmp(a->ip, b->ip, HOST6_BYTES) == 0;
 }
 
 /* The place that has been taken longest, of this site or (NULL) of all; NULL while fewer than max
@@ -34,7 +25,7 @@ static struct lobby_place *longest(struct lobby *lobby, const struct addr *site,
     size_t count = 0;
     for (size_t i = 0; i < LOBBY_MAX; i++) {
         struct lobby_place *place = &lobby->places[i];
-        if (place->watch.fd < 0 || (site != NULL && !same_site(site, &place->remote)))
+        if (place->watch.fd < 0 || (site != NULL && !addr_same_site(site, &place->remote)))
             continue;
         count++;
         if (found == NULL || place->since_us < found->since_us)

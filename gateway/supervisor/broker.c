@@ -140,8 +140,9 @@ static int on_path_bytes(void *ctx, const struct chan_message *m)
         return -EBADMSG;
     if (!p || p->state != PUBLICATION_LIVE)
         return 0;
-    p->paths_given++;
-    (void)process_send(p->ingest, MSG_PATH_BYTES, path, m->blob, m->blob_len, NULL);
+    /* datagrams may be lost; a worker that cannot keep up may not be killed through this door */
+    if (process_try_send(p->ingest, MSG_PATH_BYTES, path, m->blob, m->blob_len, NULL) == 0)
+        p->paths_given++;
     return 0;
 }
 
@@ -152,12 +153,21 @@ static int on_seen_address(void *ctx, const struct chan_message *m)
     struct listeners *l = &edge->sup->listeners;
     const struct msg_seen_address *found = m->body;
     char text[ADDR_TEXT_MAX];
-    if (found->seen.family != 4 && found->seen.family != 6)
+    bool news = false;
+    if ((found->seen.family != 4 && found->seen.family != 6) ||
+        edge->sup->conf.stun_server.family == 0)
         return -EBADMSG;
     for (size_t i = 0; i < l->media_count; i++) {
-        if (addr_same_host(&l->media[i], &found->local) && found->seen.family == l->media[i].family)
-            l->seen[i] = found->seen;
+        bool told = edge->seen_mask & (1U << i);
+        if (told || !addr_same_host(&l->media[i], &found->local) ||
+            found->seen.family != l->media[i].family)
+            continue;
+        l->seen[i] = found->seen;
+        edge->seen_mask |= 1U << i;
+        news = true;
     }
+    if (!news)
+        return -EPROTO; /* one report per address: more would let edge steer the candidates */
     addr_format_private(&found->seen, text);
     log_event(LOG_INFO, "seen_address", "as=%s nat=%d", text,
               !addr_same_host(&found->local, &found->seen));
@@ -189,7 +199,8 @@ static int on_answer(void *ctx, const struct chan_message *m)
     if (!p || p->state != PUBLICATION_OFFERED)
         return -EPROTO;
     if (!TEXT_OK(answer->ufrag) || !TEXT_OK(answer->pwd) || !TEXT_OK(answer->reason) ||
-        answer->renditions > 3)
+        answer->renditions > 3 ||
+        (answer->status == 201 && (answer->renditions == 0 || m->blob_len == 0)))
         return -EBADMSG;
     publication_on_answer(p, answer, m->blob, m->blob_len);
     return 0;

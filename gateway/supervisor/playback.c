@@ -164,8 +164,34 @@ void playback_free_all(struct supervisor *sup)
     }
 }
 
+static void on_linger_over(void *ctx)
+{
+    struct playback *pb = ctx;
+    enter(pb, STREAM_GONE);
+    playback_free(pb);
+}
+
+/* Ended playlists linger only as long as they do not outnumber what may be live: each keeps a
+ * worker. */
+static void make_room(struct supervisor *sup)
+{
+    struct playback *oldest = NULL;
+    size_t ended = 0;
+    for (size_t i = 0; i < PLAYBACK_MAX; i++) {
+        struct playback *pb = sup->playbacks[i];
+        if (!pb || pb->state != STREAM_ENDED)
+            continue;
+        ended++;
+        if (!oldest || pb->timer.due_us < oldest->timer.due_us)
+            oldest = pb;
+    }
+    if (oldest && ended >= sup->conf.max_streams)
+        on_linger_over(oldest);
+}
+
 static struct playback *playback_new(struct supervisor *sup, const char *stream)
 {
+    make_room(sup);
     size_t slot = slot_of(sup, NULL);
     struct playback *pb = slot < PLAYBACK_MAX ? calloc(1, sizeof(*pb)) : NULL;
     if (!pb)
@@ -204,13 +230,6 @@ int playback_begin(struct supervisor *sup, const char *stream, uint64_t session,
 }
 
 /* ---- the time after the publisher ---- */
-
-static void on_linger_over(void *ctx)
-{
-    struct playback *pb = ctx;
-    enter(pb, STREAM_GONE);
-    playback_free(pb);
-}
 
 static void end_playlist(struct playback *pb)
 {

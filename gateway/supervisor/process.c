@@ -58,6 +58,7 @@ static void process_free(struct process *p)
 
 void process_kill(struct process *p)
 {
+    p->killed = true;
     if (p->pid > 0)
         kill(p->pid, SIGKILL); /* not reaped yet, so the number is still its own */
 }
@@ -66,7 +67,8 @@ static void on_kill_timer(void *ctx)
 {
     struct process *p = ctx;
     if (!p->ending)
-        log_event(LOG_ERROR, "not_ready", "role=%s", process_name(p->kind));
+        log_event(LOG_ERROR, p->ready ? "channel_closed" : "not_ready", "role=%s child=%d",
+                  process_name(p->kind), p->pid);
     process_kill(p);
 }
 
@@ -95,7 +97,8 @@ static void on_closed(void *ctx, int reason)
 
 static void log_exit(const struct process *p, const siginfo_t *info)
 {
-    enum log_level level = p->ending && info->si_code == CLD_EXITED ? LOG_DEBUG : LOG_WARN;
+    enum log_level level =
+        p->ending && (p->killed || info->si_code == CLD_EXITED) ? LOG_DEBUG : LOG_WARN;
     log_event(level, "exit", "role=%s child=%d %s=%d", process_name(p->kind), p->pid,
               info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
 }
@@ -170,6 +173,19 @@ static int retry_later(struct supervisor *sup, enum process_kind kind, int rc)
     return rc;
 }
 
+/* Takes over pidfd. A child that cannot be watched is not kept. */
+static int watch_child(struct process *p, int pidfd)
+{
+    int rc = loop_add(&p->sup->loop, &p->exit_watch, pidfd, EPOLLIN, on_child_exit, p);
+    if (rc == 0)
+        return 0;
+    process_kill(p);
+    (void)waitpid(p->pid, NULL, 0);
+    p->pid = 0;
+    fd_close(&pidfd);
+    return rc;
+}
+
 /* The parent's ends of channel and log; the child's are closed after the fork. */
 static int start_child(struct process *p)
 {
@@ -184,7 +200,7 @@ static int start_child(struct process *p)
     if (rc == 0)
         rc = spawn_role(program, pair[1], pipe_fds[1], &p->pid, &pidfd);
     if (rc == 0)
-        rc = loop_add(&sup->loop, &p->exit_watch, pidfd, EPOLLIN, on_child_exit, p);
+        rc = watch_child(p, pidfd);
     if (rc == 0) {
         rc = logrelay_open(&p->log, &sup->loop, pipe_fds[0], (uint32_t)p->pid);
         pipe_fds[0] = -1;
@@ -198,9 +214,19 @@ static int start_child(struct process *p)
     return rc;
 }
 
+static size_t count_alive(const struct supervisor *sup)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < PROCESS_MAX; i++)
+        count += sup->processes[i] != NULL;
+    return count;
+}
+
 static int process_start(struct supervisor *sup, enum process_kind kind)
 {
-    size_t slot = slot_of(sup, NULL);
+    bool worker = kind == PROCESS_INGEST || kind == PROCESS_TRANSCODE;
+    bool full = worker && count_alive(sup) >= PROCESS_MAX - PROCESS_RESERVED;
+    size_t slot = full ? PROCESS_MAX : slot_of(sup, NULL);
     struct process *p = slot < PROCESS_MAX ? calloc(1, sizeof(*p)) : NULL;
     if (!p)
         return retry_later(sup, kind, slot < PROCESS_MAX ? -ENOMEM : -ENOSPC);
@@ -301,6 +327,9 @@ bool process_all_ready(const struct supervisor *sup)
         if (p && p->ready && !p->ending)
             ready[p->kind]++;
     }
+    /* bound workers say nothing about the next publisher's when their kind fails to start */
+    if (sup->backoff[PROCESS_INGEST].timer.slot || sup->backoff[PROCESS_TRANSCODE].timer.slot)
+        return false;
     return ready[PROCESS_EDGE] && ready[PROCESS_AUTH] && ready[PROCESS_INGEST] &&
            ready[PROCESS_TRANSCODE] && ready[PROCESS_WEB] >= sup->conf.web_processes;
 }
@@ -316,14 +345,19 @@ void process_tell_serving(struct supervisor *sup)
     process_each_web(sup, tell_serving, &serving);
 }
 
-int process_send(struct process *p, enum msg_type type, const void *body, const void *blob,
-                 size_t blob_len, const int *fds)
+int process_try_send(struct process *p, enum msg_type type, const void *body, const void *blob,
+                     size_t blob_len, const int *fds)
 {
     if (!p || !p->chan)
         return -ENOTCONN;
     const struct msg_shape *shape = msg_shape(type);
-    int rc = chan_send(p->chan, (uint16_t)type, body, shape->body_len, blob, blob_len, fds,
-                       shape->fd_count);
+    return chan_send(p->chan, type, body, shape->body_len, blob, blob_len, fds, shape->fd_count);
+}
+
+int process_send(struct process *p, enum msg_type type, const void *body, const void *blob,
+                 size_t blob_len, const int *fds)
+{
+    int rc = process_try_send(p, type, body, blob, blob_len, fds);
     if (rc == -ENOSPC) {
         log_event(LOG_ERROR, "stuck", "role=%s child=%d", process_name(p->kind), p->pid);
         process_kill(p);
@@ -387,14 +421,6 @@ void process_heartbeat(struct supervisor *sup)
         struct msg_number ping = {.number = ++p->ping_sent};
         (void)process_send(p, MSG_PING, &ping, NULL, 0, NULL); /* a failure shows as its end */
     }
-}
-
-static size_t count_alive(const struct supervisor *sup)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < PROCESS_MAX; i++)
-        count += sup->processes[i] != NULL;
-    return count;
 }
 
 /* Roles exit when their channel ends. */

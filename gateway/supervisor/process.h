@@ -15,6 +15,7 @@
 
 #define PROCESS_MAX (2 * STREAM_MAX + 128)
 #define PROCESS_RULES_MAX 16 /* rows of one kind's permission table */
+#define PROCESS_RESERVED 16u /* slots that workers may not take: edge, auth and web come back */
 #define PROCESS_HEARTBEAT_US 1000000u
 #define PROCESS_HEARTBEAT_MISSES 3u
 #define PROCESS_START_US 10000000u /* to the ready message */
@@ -39,7 +40,10 @@ struct process {
     struct supervisor *sup;
     enum process_kind kind;
     bool ready;
-    bool ending; /* told to go: its exit is no crash */
+    bool killed;        /* by us: its signal is no news */
+    uint32_t uid;       /* given to it; 0: ours */
+    uint32_t seen_mask; /* edge: addresses it has reported, by index */
+    bool ending;        /* told to go: its exit is no crash */
     pid_t pid;
     struct loop_watch exit_watch;
     struct chan *chan;
@@ -83,6 +87,10 @@ void process_each_web(struct supervisor *sup, void (*fn)(struct process *web, vo
  */
 int process_send(struct process *p, enum msg_type type, const void *body, const void *blob,
                  size_t blob_len, const int *fds);
+
+/* The same, but a full queue only loses the message (-ENOSPC): for datagrams. */
+int process_try_send(struct process *p, enum msg_type type, const void *body, const void *blob,
+                     size_t blob_len, const int *fds);
 
 /* Marks it as ending and kills it unless it has gone after PROCESS_KILL_US. */
 void process_end(struct process *p);

@@ -189,7 +189,7 @@ static size_t count_half_open(const struct supervisor *sup, const struct addr *h
     for (size_t i = 0; i < STREAM_MAX; i++) {
         const struct publication *p = sup->publications[i];
         if (p && !p->keyed && p->state != PUBLICATION_ENDING &&
-            (!host || addr_same_host(&p->peer, host)))
+            (!host || addr_same_site(&p->peer, host)))
             count++;
     }
     return count;

@@ -8,20 +8,36 @@
 
 #define WORKER_UIDS 900u /* uids given to workers in turn, from uid_base + 16 */
 
-/* Every long-lived role has its own uid, every worker the next one of a range. */
+static bool uid_in_use(const struct supervisor *sup, uint32_t uid)
+{
+    for (size_t i = 0; i < PROCESS_MAX; i++) {
+        if (sup->processes[i] && sup->processes[i]->uid == uid)
+            return true;
+    }
+    return false;
+}
+
+/* Every long-lived role has its own uid, every worker the next one of a range that is free. There
+ * are more uids than processes. */
 static uint32_t role_uid(struct supervisor *sup, enum process_kind kind)
 {
+    uint32_t uid = 0;
     if (!sup->root)
         return 0;
     if (kind < PROCESS_INGEST)
         return sup->conf.uid_base + 1 + (uint32_t)kind;
-    return sup->conf.uid_base + 16 + sup->next_worker_uid++ % WORKER_UIDS;
+    do
+        uid = sup->conf.uid_base + 16 + sup->next_worker_uid++ % WORKER_UIDS;
+    while (uid_in_use(sup, uid));
+    return uid;
 }
+_Static_assert(WORKER_UIDS > PROCESS_MAX, "role_uid finds a free one");
 
-static struct settings_common common_of(const struct process *p)
+static struct settings_common common_of(struct process *p)
 {
     struct supervisor *sup = p->sup;
-    return (struct settings_common){.uid = role_uid(sup, p->kind),
+    p->uid = role_uid(sup, p->kind);
+    return (struct settings_common){.uid = p->uid,
                                     .log_level = sup->conf.log_level,
                                     .namespaces = 1,
                                     .test_hooks = sup->test_hooks};

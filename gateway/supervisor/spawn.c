@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ABOVE_PLAN 64 /* out of the way of the planned numbers */
@@ -57,6 +58,7 @@ int spawn_role(const char *program, int chan_fd, int log_fd, pid_t *out_pid, int
     if (pidfd < 0) {
         rc = -errno;
         kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
         return rc;
     }
     *out_pid = pid;

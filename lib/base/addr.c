@@ -72,6 +72,13 @@ bool addr_equal(const struct addr *a, const struct addr *b)
     return a->port == b->port && addr_same_host(a, b);
 }
 
+bool addr_same_site(const struct addr *a, const struct addr *b)
+{
+    if (a->family != 6 || b->family != 6)
+        return addr_same_host(a, b);
+    return memcmp(a->ip, b->ip, 8) == 0;
+}
+
 bool addr_is_loopback(const struct addr *a)
 {
     static const uint8_t one[16] = {[15] = 1};

@@ -26,6 +26,8 @@ int addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *ou
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 bool addr_equal(const struct addr *a, const struct addr *b);     /* address and port */
 bool addr_same_host(const struct addr *a, const struct addr *b); /* address only */
+bool addr_same_site(const struct addr *a,
+                    const struct addr *b); /* IPv6: the same /64; IPv4: same host */
 bool addr_is_loopback(const struct addr *a);
 /* An address literal without port; -EBADMSG otherwise. Sets port to 0. */
 int addr_parse(struct slice s, struct addr *out);

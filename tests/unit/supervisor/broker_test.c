@@ -80,6 +80,7 @@ static void ICE_09_a_seen_address_goes_to_the_one_that_asked(void **state)
     struct listeners *l = &stage->sup.listeners;
     struct msg_seen_address found = {.local = {.family = 4, .port = 99, .ip = {10, 0, 0, 2}},
                                      .seen = {.family = 4, .port = 1, .ip = {203, 0, 113, 9}}};
+    stage->sup.conf.stun_server = (struct addr){.family = 4, .port = 3478, .ip = {127, 0, 0, 1}};
     l->media_count = 2;
     l->media[0] = (struct addr){.family = 4, .port = 99, .ip = {10, 0, 0, 1}};
     l->media[1] = (struct addr){.family = 4, .port = 99, .ip = {10, 0, 0, 2}};
@@ -87,9 +88,32 @@ static void ICE_09_a_seen_address_goes_to_the_one_that_asked(void **state)
     assert_int_equal(stage->ended, 1);
     assert_int_equal(l->seen[0].family, 0);
     assert_true(addr_same_host(&l->seen[1], &found.seen));
-    found.seen = (struct addr){.family = 6, .ip = {0x20, 1}}; /* of another family: no candidate */
+    found.seen.ip[0] = 198; /* a second report for the same address: not its to change any more */
     say(stage, MSG_SEEN_ADDRESS, &found);
-    assert_int_equal(l->seen[1].family, 4);
+    assert_int_equal(stage->ended, -EPROTO);
+    assert_int_equal(l->seen[1].ip[0], 203);
+}
+
+static void I5_a_seen_address_of_another_family_ends_edge(void **state)
+{
+    struct stage *stage = *state;
+    struct listeners *l = &stage->sup.listeners;
+    const struct msg_seen_address found = {.local = {.family = 4, .port = 99, .ip = {10, 0, 0, 1}},
+                                           .seen = {.family = 6, .ip = {0x20, 1}}};
+    stage->sup.conf.stun_server = (struct addr){.family = 4, .port = 3478, .ip = {127, 0, 0, 1}};
+    l->media_count = 1;
+    l->media[0] = (struct addr){.family = 4, .port = 99, .ip = {10, 0, 0, 1}};
+    say(stage, MSG_SEEN_ADDRESS, &found);
+    assert_int_equal(stage->ended, -EPROTO);
+    assert_int_equal(l->seen[0].family, 0);
+}
+
+static void I5_a_seen_address_nobody_asked_for_ends_edge(void **state)
+{
+    struct stage *stage = *state;
+    const struct msg_seen_address found = {.seen = {.family = 4, .ip = {203, 0, 113, 9}}};
+    say(stage, MSG_SEEN_ADDRESS, &found);
+    assert_int_equal(stage->ended, -EBADMSG);
 }
 
 static void I5_an_address_of_no_family_ends_edge(void **state)
@@ -122,6 +146,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(ICE_09_a_seen_address_goes_to_the_one_that_asked),
+        CASE(I5_a_seen_address_of_another_family_ends_edge),
+        CASE(I5_a_seen_address_nobody_asked_for_ends_edge),
         CASE(I5_an_address_of_no_family_ends_edge),
         CASE(I5_bytes_of_a_tcp_path_end_edge),
         CASE(I5_bytes_of_an_ended_session_are_nothing),
