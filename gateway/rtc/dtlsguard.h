@@ -9,6 +9,10 @@
  *   key exchange and certificate verify: held until one pair carries a signature of that
  *                certificate over the whole handshake; forged ones just stay behind
  *
+ * What remains: who guesses the length of a hello in two datagrams can put in a false second half
+ * before the real one comes, and a flood of DTLSGUARD_TRIES_MAX forged signatures under the real
+ * certificate, which takes a reader of the wire, uses up the tries. Both end in the 5 s limit.
+ *
  * Bytes in, messages out; no OpenSSL SSL object in here. */
 #ifndef SLUICE_RTC_DTLSGUARD_H
 #define SLUICE_RTC_DTLSGUARD_H
