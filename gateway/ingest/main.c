@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define INGEST_FILES_MAX 32u
+#define INGEST_ADDRESS_MAX (UINT64_C(1) << 30) /* code, heap, and the largest ring */
 #define INGEST_DATA_MAX (512u << 20)
 #define JITTER_DEADLINE_MAX_US 2000000u
 #define COALESCE_MAX_US 100000u
@@ -322,6 +323,7 @@ static int ingest_enter(struct ingest *in)
         .max_file_bytes = 0,
         .max_processes = 0,
         .max_data_bytes = INGEST_DATA_MAX,
+        .max_address_bytes = INGEST_ADDRESS_MAX,
         .rules = ingest_calls,
         .rule_count = sizeof(ingest_calls) / sizeof(ingest_calls[0]),
     };

@@ -51,6 +51,8 @@ static int set_limits(const struct sandbox_spec *spec)
     /* shadow memory of a sanitizer counts as data */
     if (rc == 0 && !SANITIZED)
         rc = set_limit(RLIMIT_DATA, spec->max_data_bytes);
+    if (rc == 0 && !SANITIZED && spec->max_address_bytes > 0)
+        rc = set_limit(RLIMIT_AS, spec->max_address_bytes);
     return rc;
 }
 

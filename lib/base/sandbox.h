@@ -39,11 +39,12 @@ struct sandbox_spec {
                          * directory_fd, whose owner reaches it by path */
     int directory_fd;   /* with Landlock: the only files reachable are below; -1: none at all */
     uint64_t max_files; /* RLIMIT_NOFILE */
-    uint64_t max_file_bytes; /* RLIMIT_FSIZE */
-    uint64_t max_processes;  /* RLIMIT_NPROC */
-    uint64_t max_data_bytes; /* RLIMIT_DATA; sanitizer builds skip it. The mappings that it does
-                              * not count, shared ones without a file and such as grow, are
-                              * forbidden. */
+    uint64_t max_file_bytes;    /* RLIMIT_FSIZE */
+    uint64_t max_processes;     /* RLIMIT_NPROC */
+    uint64_t max_data_bytes;    /* RLIMIT_DATA; sanitizer builds skip it. The mappings that it does
+                                 * not count, shared ones without a file and such as grow, are
+                                 * forbidden. */
+    uint64_t max_address_bytes; /* RLIMIT_AS: bounds mapped shared memory too; 0 = no limit */
     const struct sandbox_rule *rules;
     size_t rule_count;
 };
