@@ -147,7 +147,7 @@ fuzz-run: $(FUZZERS)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/run-fuzz.sh $(FUZZERS)
 
 e2e: all support node-modules $(MEDIA)
-	@BUILD=$(BUILD) node --test --test-concurrency=1 tests/e2e/
+	@BUILD=$(BUILD) node --test --test-concurrency=1 tests/e2e/*.test.mjs
 
 # ---- npm: hls.js for the watch page, playwright-core for the tests; plain `make` needs neither ----
 HLS_JS := web/ui/vendor/hls.min.mjs
