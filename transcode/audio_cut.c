@@ -88,7 +88,8 @@ int audio_cut_push(struct audio_cut *a, const uint8_t *data, size_t len, int64_t
         result = -EMSGSIZE;
     if (result != 0)
         return result;
-    chunker_add(c, data, len, dts, true);
+    struct fmp4_sample sample = {.size = (uint32_t)len, .key = true};
+    chunker_add(c, &sample, data, dts);
     int64_t end = dts + AUDIO_CUT_FRAME;
     if (is_boundary(a, end))
         return end_segment(a);

@@ -50,8 +50,10 @@ bool chunker_fits(const struct chunker *c, size_t len)
     return c->count < CHUNKER_SAMPLES_MAX && len <= c->body_cap - c->body_len;
 }
 
-void chunker_add(struct chunker *c, const uint8_t *data, size_t len, int64_t start, bool key)
+void chunker_add(struct chunker *c, const struct fmp4_sample *sample, const uint8_t *data,
+                 int64_t start)
 {
+    size_t len = sample->size;
     assert(c->open && chunker_fits(c, len));
     if (c->count == 0) {
         assert(start == c->end); /* the decode timeline has no holes */
@@ -59,7 +61,7 @@ void chunker_add(struct chunker *c, const uint8_t *data, size_t len, int64_t sta
         assert(start > c->last_start && start - c->end < c->target);
         c->samples[c->count - 1].duration = (uint32_t)(start - c->last_start);
     }
-    c->samples[c->count++] = (struct fmp4_sample){.size = (uint32_t)len, .key = key};
+    c->samples[c->count++] = *sample;
     c->last_start = start;
     memcpy(c->body + c->body_len, data, len);
     c->body_len += len;

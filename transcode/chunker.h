@@ -66,9 +66,11 @@ int chunker_open(struct chunker *c, const struct part_segment *segment, int64_t 
 
 /* Room for one more sample of len bytes in this part? */
 bool chunker_fits(const struct chunker *c, size_t len);
-/* Takes a copy. The first sample of a part starts at c->end, later ones after last_start; the
- * duration of the previous one is settled by this. The sample must fit. */
-void chunker_add(struct chunker *c, const uint8_t *data, size_t len, int64_t start, bool key);
+/* Takes a copy; of the sample, size, offset and key count. The first sample of a part starts at
+ * c->end, later ones after last_start; the duration of the previous one is settled by this. The
+ * sample must fit. */
+void chunker_add(struct chunker *c, const struct fmp4_sample *sample, const uint8_t *data,
+                 int64_t start);
 
 /* Publishes the samples as a part that ends at end ticks. */
 int chunker_put_part(struct chunker *c, int64_t end, bool last);

@@ -1,7 +1,6 @@
 /* Decoder, last picture and encoder of one stream: frames go in, H.264 comes out. */
 #include "transcode/coder.h"
 
-#include "transcode/decoder.h"
 #include "transcode/encoder.h"
 
 #include <errno.h>
@@ -52,11 +51,13 @@ void coder_free(struct coder *c)
     free(c);
 }
 
-int coder_open(struct coder *c, enum codec codec, const uint8_t *config, size_t config_len)
+int coder_open(struct coder *c, const struct decoder_config *config)
 {
+    struct decoder_config limited = *config;
+    limited.max_pixels = c->max_pixels;
     decoder_free(c->decoder);
     c->decoder = NULL;
-    return decoder_new(codec, c->max_pixels, config, config_len, &c->decoder);
+    return decoder_new(&limited, &c->decoder);
 }
 
 bool coder_is_open(const struct coder *c)
@@ -73,13 +74,14 @@ void coder_reset(struct coder *c)
     coder_forget(c);
 }
 
-int coder_decode(struct coder *c, const uint8_t *data, size_t len)
+int coder_decode(struct coder *c, const uint8_t *data, size_t len, int64_t pts, int64_t *out_pts)
 {
     const AVFrame *picture;
-    int result = decoder_push(c->decoder, data, len, &picture);
+    int result = decoder_push(c->decoder, data, len, pts, &picture);
     if (result != 0)
         return result;
     av_frame_unref(c->picture);
+    *out_pts = picture->pts;
     return av_frame_ref(c->picture, picture);
 }
 

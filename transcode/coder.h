@@ -2,8 +2,8 @@
 #ifndef SLUICE_TRANSCODE_CODER_H
 #define SLUICE_TRANSCODE_CODER_H
 
-#include "lib/proto/stream.h"
 #include "transcode/avc.h"
+#include "transcode/decoder.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,15 +20,16 @@ struct coder_unit {
 int coder_new(uint32_t bitrate_bps, int64_t max_pixels, struct coder **out);
 void coder_free(struct coder *c); /* NULL allowed */
 
-/* A new decoder, which begins at a key frame; config as for decoder_new. 0 or a negative errno:
- * then there is none. */
-int coder_open(struct coder *c, enum codec codec, const uint8_t *config, size_t config_len);
+/* A new decoder, which begins at a key frame; all but max_pixels is the caller's. 0 or a negative
+ * errno: then there is none. */
+int coder_open(struct coder *c, const struct decoder_config *config);
 bool coder_is_open(const struct coder *c);
 /* Gives decoder, encoder and picture back. */
 void coder_reset(struct coder *c);
 
-/* Decodes a frame; its picture becomes the last one. 0, or as from decoder_push. */
-int coder_decode(struct coder *c, const uint8_t *data, size_t len);
+/* Decodes a frame; the picture that it gives becomes the last one, shown at *out_pts. 0, or as from
+ * decoder_push. */
+int coder_decode(struct coder *c, const uint8_t *data, size_t len, int64_t pts, int64_t *out_pts);
 /* Forgets the last picture: the next one encoded is black, unless another one is decoded. */
 void coder_forget(struct coder *c);
 

@@ -17,8 +17,7 @@ struct decoder {
     AVFrame *picture;
 };
 
-static int open_codec(struct decoder *d, const AVCodec *codec, int64_t max_pixels,
-                      const uint8_t *config, size_t config_len)
+static int open_codec(struct decoder *d, const AVCodec *codec, const struct decoder_config *config)
 {
     d->codec = avcodec_alloc_context3(codec);
     d->packet = av_packet_alloc();
@@ -26,21 +25,22 @@ static int open_codec(struct decoder *d, const AVCodec *codec, int64_t max_pixel
     if (d->codec == NULL || d->packet == NULL || d->picture == NULL)
         return -ENOMEM;
     d->codec->thread_count = 1;
-    d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
-    d->codec->max_pixels = max_pixels + max_pixels / 4 + PADDING_PIXELS;
-    if (config_len > 0) {
-        d->codec->extradata = av_mallocz(config_len + AV_INPUT_BUFFER_PADDING_SIZE);
+    if (!config->reorders)
+        d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
+    d->codec->max_pixels = config->max_pixels + config->max_pixels / 4 + PADDING_PIXELS;
+    if (config->config_len > 0) {
+        d->codec->extradata = av_mallocz(config->config_len + AV_INPUT_BUFFER_PADDING_SIZE);
         if (d->codec->extradata == NULL)
             return -ENOMEM;
-        memcpy(d->codec->extradata, config, config_len);
-        d->codec->extradata_size = (int)config_len;
+        memcpy(d->codec->extradata, config->config, config->config_len);
+        d->codec->extradata_size = (int)config->config_len;
     }
     return avlib_error(avcodec_open2(d->codec, codec, NULL));
 }
 
-int decoder_new(enum codec codec, int64_t max_pixels, const uint8_t *config, size_t config_len,
-                struct decoder **out)
+int decoder_new(const struct decoder_config *config, struct decoder **out)
 {
+    enum codec codec = config->codec;
     /* By name: the identifier alone might give libvpx. */
     const AVCodec *native = avcodec_find_decoder_by_name(codec == CODEC_VP8 ? "vp8" : "h264");
     if (native == NULL || (codec != CODEC_VP8 && codec != CODEC_H264))
@@ -48,7 +48,7 @@ int decoder_new(enum codec codec, int64_t max_pixels, const uint8_t *config, siz
     struct decoder *d = calloc(1, sizeof *d);
     if (d == NULL)
         return -ENOMEM;
-    int result = open_codec(d, native, max_pixels, config, config_len);
+    int result = open_codec(d, native, config);
     if (result != 0) {
         decoder_free(d);
         return result;
@@ -67,7 +67,8 @@ void decoder_free(struct decoder *d)
     free(d);
 }
 
-int decoder_push(struct decoder *d, const uint8_t *data, size_t len, const AVFrame **out)
+int decoder_push(struct decoder *d, const uint8_t *data, size_t len, int64_t pts,
+                 const AVFrame **out)
 {
     if (len < 1 || len > INT_MAX / 2)
         return -EBADMSG;
@@ -75,6 +76,7 @@ int decoder_push(struct decoder *d, const uint8_t *data, size_t len, const AVFra
     if (result < 0)
         return avlib_error(result);
     memcpy(d->packet->data, data, len);
+    d->packet->pts = pts;
     result = avcodec_send_packet(d->codec, d->packet);
     av_packet_unref(d->packet);
     if (result >= 0)

@@ -18,6 +18,7 @@
 #define TRUN_DURATION 0x000100u
 #define TRUN_SIZE 0x000200u
 #define TRUN_FLAGS 0x000400u
+#define TRUN_OFFSETS 0x000800u
 
 #define PRFT_CAPTURE 24u /* the wall clock is that of the capture */
 
@@ -255,11 +256,22 @@ static uint32_t choose_flags(const struct fmp4_chunk *c)
     return c->samples[0].key ? TRUN_FIRST_FLAGS : 0;
 }
 
+static uint32_t choose_offsets(const struct fmp4_chunk *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->samples[i].offset != 0)
+            return TRUN_OFFSETS;
+    }
+    return 0;
+}
+
 /* Returns where the data offset has to be patched in. */
 static size_t write_run(struct writer *w, const struct fmp4_chunk *c)
 {
-    uint32_t flags = choose_flags(c);
-    size_t box = open_full_box(w, "trun", 0, TRUN_DATA_OFFSET | TRUN_DURATION | TRUN_SIZE | flags);
+    uint32_t flags = choose_flags(c) | choose_offsets(c);
+    uint8_t version = flags & TRUN_OFFSETS ? 1 : 0; /* 1: offsets may be negative */
+    size_t box =
+        open_full_box(w, "trun", version, TRUN_DATA_OFFSET | TRUN_DURATION | TRUN_SIZE | flags);
     writer_u32(w, (uint32_t)c->count);
     size_t offset_at = w->len;
     writer_u32(w, 0);
@@ -270,6 +282,8 @@ static size_t write_run(struct writer *w, const struct fmp4_chunk *c)
         writer_u32(w, c->samples[i].size);
         if (flags & TRUN_FLAGS)
             writer_u32(w, c->samples[i].key ? FLAGS_SYNC : FLAGS_NON_SYNC);
+        if (flags & TRUN_OFFSETS)
+            writer_u32(w, (uint32_t)c->samples[i].offset);
     }
     close_box(w, box);
     return offset_at;

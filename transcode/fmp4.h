@@ -2,7 +2,8 @@
  * ISO 23000-19; rules FMP-01 to FMP-05).
  *
  * One track per file, its id is 1. Samples are stored as they come (H.264 with 4-byte lengths, AAC
- * without ADTS) in decode order; presentation time equals decode time. */
+ * without ADTS) in decode order; presentation time equals decode time unless a sample says
+ * otherwise. */
 #ifndef SLUICE_TRANSCODE_FMP4_H
 #define SLUICE_TRANSCODE_FMP4_H
 
@@ -15,7 +16,7 @@
 
 #define FMP4_CONFIG_MAX 2048u
 #define FMP4_HEAD_FIXED 320u /* bytes of a chunk's head beside its sample table */
-#define FMP4_HEAD_PER_SAMPLE 12u
+#define FMP4_HEAD_PER_SAMPLE 16u
 
 /* config: contents of avcC, or the AudioSpecificConfig (1 to 64 bytes). */
 struct fmp4_track {
@@ -32,6 +33,7 @@ struct fmp4_track {
 struct fmp4_sample {
     uint32_t size;     /* bytes */
     uint32_t duration; /* in the track's timescale */
+    int32_t offset;    /* presentation minus decode time */
     bool key;
 };
 

@@ -24,7 +24,7 @@ void gop_clear(struct gop *g)
     g->whole = false;
 }
 
-void gop_add(struct gop *g, const uint8_t *data, size_t len, bool key)
+void gop_add(struct gop *g, const uint8_t *data, size_t len, int64_t pts, bool key)
 {
     if (key) {
         gop_clear(g);
@@ -38,5 +38,6 @@ void gop_add(struct gop *g, const uint8_t *data, size_t len, bool key)
     }
     memcpy(g->data + g->len, data, len);
     g->len += len;
+    g->pts[g->count] = pts;
     g->sizes[g->count++] = len;
 }

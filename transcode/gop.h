@@ -17,12 +17,13 @@ struct gop {
     size_t count;
     bool whole;
     size_t sizes[GOP_UNITS];
+    int64_t pts[GOP_UNITS];
 };
 
 int gop_init(struct gop *g); /* 0 or -ENOMEM */
 void gop_done(struct gop *g);
 void gop_clear(struct gop *g);
 /* A key frame begins anew. What does not fit is left out, and so is all that follows. */
-void gop_add(struct gop *g, const uint8_t *data, size_t len, bool key);
+void gop_add(struct gop *g, const uint8_t *data, size_t len, int64_t pts, bool key);
 
 #endif

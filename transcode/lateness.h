@@ -13,7 +13,7 @@
 #define LATENESS_WINDOWS 8u
 #define LATENESS_WINDOW_US 1000000u
 #define LATENESS_MAX_US 2000000
-#define LATENESS_REPAIR_US 400000 /* ingest waits 300 ms for a repair, and it has to come */
+#define LATENESS_REPAIR_US 600000 /* as long as ingest waits for repairs at most */
 
 /* Times in microseconds. */
 struct lateness {

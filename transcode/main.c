@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ADDRESS_MAX (UINT64_C(3) << 30) /* code, heap, ring, and a full window of segments */
 #define FILES_MAX 256u                 /* segments of a full window, consumers, queued copies */
 #define DATA_MAX (UINT64_C(512) << 20) /* M5 */
 #define LAST_TURNS 16                  /* at the end, so that a mad writer can not hold us */
@@ -218,12 +219,20 @@ static int ignore_frame(void *ctx, const uint8_t *data, size_t len, int64_t dts)
     return 0;
 }
 
+static int warm_decoder(enum codec codec)
+{
+    struct decoder *decoder = NULL;
+    struct decoder_config config = {.codec = codec, .max_pixels = WARM_SIZE * WARM_SIZE};
+    int rc = decoder_new(&config, &decoder);
+    decoder_free(decoder);
+    return rc;
+}
+
 /* Opens one codec of each kind, so that FFmpeg's tables are made and its processor tests done
  * before the sandbox closes. */
 static int warm_codecs(void)
 {
     struct audio *audio = NULL;
-    struct decoder *vp8 = NULL, *h264 = NULL;
     struct encoder *encoder = NULL;
     int rc = audio_new(128000, ignore_frame, NULL, &audio);
     if (rc == 0) {
@@ -231,14 +240,12 @@ static int warm_codecs(void)
         rc = audio_fill(audio, AUDIO_RATE / 10);
     }
     if (rc == 0)
-        rc = decoder_new(CODEC_VP8, WARM_SIZE * WARM_SIZE, NULL, 0, &vp8);
+        rc = warm_decoder(CODEC_VP8);
     if (rc == 0)
-        rc = decoder_new(CODEC_H264, WARM_SIZE * WARM_SIZE, NULL, 0, &h264);
+        rc = warm_decoder(CODEC_H264);
     if (rc == 0)
         rc = encoder_new(WARM_SIZE, WARM_SIZE, 100000, &encoder);
     encoder_free(encoder);
-    decoder_free(h264);
-    decoder_free(vp8);
     audio_free(audio);
     (void)malloc_trim(0);
     return rc;
@@ -262,6 +269,7 @@ int main(void)
         .max_file_bytes = OUTLET_VIDEO_BYTES,
         .max_processes = 0,
         .max_data_bytes = DATA_MAX,
+        .max_address_bytes = ADDRESS_MAX,
         .rules = transcode_calls,
         .rule_count = sizeof transcode_calls / sizeof *transcode_calls,
     };

@@ -4,6 +4,7 @@
 #include "transcode/avc.h"
 #include "transcode/coder.h"
 #include "transcode/gop.h"
+#include "transcode/reorder.h"
 #include "transcode/vp8head.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define TICKS(us) ((us)*INT64_C(9) / 100)
+#define BLIND_MAX 30 /* frames that give no picture, then a key frame is needed */
 #define BRIDGE_MAX 3 /* pictures repeated before one that comes after a hole */
 #define CHANGE TICKS(VIDEO_CHANGE_US)
 #define SPARSE TICKS(VIDEO_SPARSE_US)
@@ -41,6 +43,7 @@ struct video {
     int64_t steady;       /* ticks without a hole that it takes to pass through again */
     int64_t returned_pts; /* passing through resumed there */
     int64_t encoded_pts;  /* last picture encoded */
+    unsigned blind;       /* frames since the last picture */
     uint32_t init_id;
 
     struct avc_sets received; /* newest ones */
@@ -48,6 +51,7 @@ struct video {
     struct avc_sps sps;
     uint8_t avcc[AVC_CONFIG_MAX];
     size_t avcc_len;
+    struct reorder reorder;
     struct gop gop;
     size_t caught_units; /* of gop, while VIDEO_CATCHING */
     size_t caught_bytes;
@@ -118,6 +122,8 @@ void video_lose(struct video *v, bool breaks)
 {
     v->needs_key = true;
     v->breaks |= breaks;
+    if (breaks)
+        reorder_init(&v->reorder);
 }
 
 /* The only writer of mode. */
@@ -159,14 +165,16 @@ static int announce(struct video *v, const struct avc_sps *sps, const uint8_t *a
     return 0;
 }
 
-static int put(struct video *v, const uint8_t *data, size_t len, int64_t pts, bool key)
+static int put(struct video *v, const uint8_t *data, size_t len, int64_t dts, int64_t pts, bool key)
 {
     struct video_cut_frame frame = {
         .data = data,
         .len = len,
+        .dts = dts,
         .pts = pts,
         .init_id = v->init_id,
         .key = key,
+        .reorders = v->mode == VIDEO_PASSING && v->reorder.depth > 0,
         .breaks = v->breaks && key,
     };
     int result = video_cut_push(&v->cut, &frame);
@@ -213,7 +221,7 @@ static int encode(struct video *v, int64_t pts)
     if (result != 0)
         return result;
     v->encoded_pts = pts;
-    return put(v, unit.data, unit.len, pts, key);
+    return put(v, unit.data, unit.len, pts, pts, key);
 }
 
 /* This frame is dropped, and so are all until a key frame. */
@@ -249,9 +257,12 @@ static int transcode(struct video *v, const uint8_t *data, size_t len, int64_t p
     }
     int result = bridge(v, pts);
     if (result == 0)
-        result = coder_decode(v->coder, data, len);
+        result = coder_decode(v->coder, data, len, pts, &pts);
     if (result == -ENOMEM)
         return result;
+    if (result == -EAGAIN && ++v->blind <= BLIND_MAX)
+        return 0; /* a frame that is not shown, or shown later */
+    v->blind = 0;
     if (result != 0) {
         v->needs_key = true;
         return result == -ENOTSUP ? -ENOTSUP : -EAGAIN;
@@ -263,8 +274,8 @@ static int transcode(struct video *v, const uint8_t *data, size_t len, int64_t p
 
 static int start_coding(struct video *v, enum codec codec)
 {
-    bool h264 = codec == CODEC_H264;
-    int result = coder_open(v->coder, codec, h264 ? v->avcc : NULL, h264 ? v->avcc_len : 0);
+    struct decoder_config config = {.codec = codec};
+    int result = coder_open(v->coder, &config);
     if (result != 0)
         return result;
     if (v->mode != VIDEO_CODING)
@@ -398,8 +409,9 @@ static int push_h264(struct video *v, const struct frame *frame, uint8_t *payloa
         v->needs_key = false;
     if (coding)
         return transcode(v, payload, unit.len, pts);
-    gop_add(&v->gop, payload, unit.len, unit.idr);
-    return put(v, payload, unit.len, pts, unit.idr);
+    int64_t dts = reorder_push(&v->reorder, pts);
+    gop_add(&v->gop, payload, unit.len, pts, unit.idr);
+    return put(v, payload, unit.len, dts, pts, unit.idr);
 }
 
 int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts)
@@ -416,7 +428,13 @@ static void start_catching(struct video *v)
     bool may = may_decode(v, v->sps.width, v->sps.height);
     enter(v, VIDEO_CATCHING);
     v->caught_units = v->caught_bytes = 0;
-    if (!may || coder_open(v->coder, CODEC_H264, v->avcc, v->avcc_len) != 0)
+    struct decoder_config config = {
+        .codec = CODEC_H264,
+        .reorders = v->reorder.depth > 0,
+        .config = v->avcc,
+        .config_len = v->avcc_len,
+    };
+    if (!may || coder_open(v->coder, &config) != 0)
         v->caught_units = v->gop.count;
 }
 
@@ -428,8 +446,9 @@ static int catch_up(struct video *v, bool *out_done)
     const struct gop *g = &v->gop;
     int result = 0;
     if (v->caught_units < g->count) {
-        size_t len = g->sizes[v->caught_units++];
-        result = coder_decode(v->coder, g->data + v->caught_bytes, len);
+        size_t unit = v->caught_units++, len = g->sizes[unit];
+        int64_t pts; /* their order is all that counts */
+        result = coder_decode(v->coder, g->data + v->caught_bytes, len, g->pts[unit], &pts);
         v->caught_bytes += len;
     }
     if (result == -ENOMEM)

@@ -20,7 +20,7 @@
 #define VIDEO_STEADY_US 1000000
 #define VIDEO_STEADY_MAX_US 8000000
 #define VIDEO_RELAPSE_US 10000000 /* a stall that soon after a return is one too many */
-#define VIDEO_HOLE_US 500000      /* more than a repair of ingest takes (300 ms) */
+#define VIDEO_HOLE_US 500000      /* repairs, which lateness.h knows about, make none */
 /* When coding is too slow: frames that waited longer than the first are decoded, but encoded only
  * every VIDEO_SPARSE_US; those that waited longer than the second are dropped up to a key frame. */
 #define VIDEO_SPARE_US 50000

@@ -10,6 +10,7 @@
 #define INTERVAL_MAX 22500
 #define INTERVAL_WEIGHT 4
 #define AUDIO_EXCESS 40500 /* 450 ms: what audio may be longer, less a frame or two */
+#define OFFSET_MAX 450000  /* 5 s */
 #define PARTS_MAX (PART_PER_SEGMENT_MAX - 2)
 
 uint32_t video_cut_target_duration_s(uint32_t segment_us)
@@ -55,10 +56,10 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 
 static void learn_interval(struct video_cut *v, int64_t pts)
 {
-    int64_t delta = pts - v->last_pts;
+    int64_t delta = pts - v->last_dts;
     if (v->has_last && delta > 0)
         v->interval += (clamp(delta, INTERVAL_MIN, INTERVAL_MAX) - v->interval) / INTERVAL_WEIGHT;
-    v->last_pts = pts;
+    v->last_dts = pts;
     v->has_last = true;
 }
 
@@ -115,22 +116,22 @@ static int choose_segment(struct video_cut *v, const struct video_cut_frame *fra
 {
     struct chunker *c = &v->chunker;
     if (!c->started)
-        return frame->key ? open_segment(v, clamp(frame->pts, 0, INT64_MAX), frame->init_id)
+        return frame->key ? open_segment(v, clamp(frame->dts, 0, INT64_MAX), frame->init_id)
                           : -EAGAIN;
-    bool hole = has_hole(v, frame->pts);
+    bool hole = has_hole(v, frame->dts);
     if (hole && !frame->key)
         return -EAGAIN;
     bool breaks = frame->key && (frame->breaks || hole);
-    bool cuts = frame->key && frame->pts - c->segment_start >= v->segment * 3 / 4;
+    bool cuts = frame->key && frame->dts - c->segment_start >= v->segment * 3 / 4;
     if (c->open && !breaks && !cuts)
         return 0;
-    int result = end_segment(v, frame->pts);
+    int result = end_segment(v, frame->dts);
     if (result != 0)
         return result;
     int64_t start = c->end;
     if (breaks) {
         numbering_break(v->numbers);
-        start = frame->pts > start ? frame->pts : start; /* a break may leave a hole */
+        start = frame->dts > start ? frame->dts : start; /* a break may leave a hole */
     }
     return open_segment(v, start, frame->init_id);
 }
@@ -141,7 +142,7 @@ static int place(struct video_cut *v, const struct video_cut_frame *frame)
     struct chunker *c = &v->chunker;
     int64_t start = c->end;
     if (c->count > 0)
-        start = clamp(frame->pts, c->last_start + SAMPLE_MIN, INT64_MAX);
+        start = clamp(frame->dts, c->last_start + SAMPLE_MIN, INT64_MAX);
     bool over = c->count > 0 && start >= c->end + c->target;
     if (over || !chunker_fits(c, frame->len)) {
         int result = put_part(v, clamp(start, c->last_start + 1, c->end + c->target));
@@ -151,7 +152,10 @@ static int place(struct video_cut *v, const struct video_cut_frame *frame)
             return result;
         start = c->end;
     }
-    chunker_add(c, frame->data, frame->len, start, frame->key);
+    struct fmp4_sample sample = {.size = (uint32_t)frame->len, .key = frame->key};
+    if (frame->reorders)
+        sample.offset = (int32_t)clamp(frame->pts - start, -OFFSET_MAX, OFFSET_MAX);
+    chunker_add(c, &sample, frame->data, start);
     return 0;
 }
 
@@ -161,7 +165,7 @@ int video_cut_push(struct video_cut *v, const struct video_cut_frame *frame)
     if (frame->len > c->body_cap)
         return -EMSGSIZE;
     int result = 0;
-    if (c->count > 0 && frame->pts >= c->end + c->target)
+    if (c->count > 0 && frame->dts >= c->end + c->target)
         result = put_part(v, c->end + c->target);
     if (result == 0)
         result = choose_segment(v, frame);
@@ -169,8 +173,8 @@ int video_cut_push(struct video_cut *v, const struct video_cut_frame *frame)
         result = place(v, frame);
     if (result != 0)
         return result;
-    learn_interval(v, frame->pts);
-    int64_t next = clamp(frame->pts, c->last_start, c->end + c->target) + v->interval;
+    learn_interval(v, frame->dts);
+    int64_t next = clamp(frame->dts, c->last_start, c->end + c->target) + v->interval;
     if (next > c->end + c->target)
         return put_part(v, c->end + c->target);
     if (next >= c->end + v->shortest)
@@ -223,5 +227,5 @@ int64_t video_cut_boundary(const struct video_cut *v)
 
 int video_cut_finish(struct video_cut *v)
 {
-    return end_segment(v, v->last_pts + v->interval);
+    return end_segment(v, v->last_dts + v->interval);
 }

@@ -41,7 +41,7 @@ struct video_cut {
     int64_t interval; /* expected distance of frames */
     int64_t patience; /* ticks after which a missing frame is a stall */
     int64_t ahead;    /* ticks that audio is ahead of what is complete here */
-    int64_t last_pts;
+    int64_t last_dts;
     bool has_last;
 };
 
@@ -50,10 +50,12 @@ struct video_cut {
 struct video_cut_frame {
     const uint8_t *data;
     size_t len;
-    int64_t pts; /* 90 kHz */
+    int64_t dts; /* decode time, 90 kHz: decides where it is cut */
+    int64_t pts; /* presentation time; counts if reorders */
     uint32_t init_id;
     bool key;
     bool breaks;
+    bool reorders;
 };
 
 /* EXT-X-TARGETDURATION for a segment target: one and a half times, rounded up, for key frames that

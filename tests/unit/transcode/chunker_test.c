@@ -24,6 +24,12 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void add(struct chunker *c, const uint8_t *data, size_t len, int64_t start, bool key)
+{
+    const struct fmp4_sample sample = {.size = (uint32_t)len, .key = key};
+    chunker_add(c, &sample, data, start);
+}
+
 static void LL_07_a_segment_is_exactly_its_parts(void **state)
 {
     struct ledger *l = *state;
@@ -36,7 +42,7 @@ static void LL_07_a_segment_is_exactly_its_parts(void **state)
     assert_int_equal(chunker_open(&c, &segment, 500), 0);
     for (int part = 0; part < 10; part++) {
         for (int i = 0; i < 6; i++)
-            chunker_add(&c, data, sizeof data, 500 + part * 18000 + i * 3000, part + i == 0);
+            add(&c, data, sizeof data, 500 + part * 18000 + i * 3000, part + i == 0);
         assert_int_equal(chunker_put_part(&c, 500 + (part + 1) * 18000, part == 9), 0);
     }
     assert_int_equal(chunker_close(&c), 0);
@@ -59,14 +65,14 @@ static void a_part_takes_no_more_than_fits(void **state)
     assert_int_equal(chunker_open(&c, &segment, 0), 0);
     assert_true(chunker_fits(&c, sizeof data));
     assert_false(chunker_fits(&c, sizeof data + 1));
-    chunker_add(&c, data, sizeof data - 1, 0, true);
+    add(&c, data, sizeof data - 1, 0, true);
     assert_true(chunker_fits(&c, 1));
     assert_false(chunker_fits(&c, 2));
     assert_int_equal(chunker_put_part(&c, 1024, true), 0);
     assert_int_equal(chunker_close(&c), 0);
     assert_int_equal(chunker_open(&c, &segment, 1024), 0);
     for (unsigned i = 0; i < CHUNKER_SAMPLES_MAX; i++)
-        chunker_add(&c, data, 1, 1024 + (int64_t)i, true);
+        add(&c, data, 1, 1024 + (int64_t)i, true);
     assert_false(chunker_fits(&c, 1));
     chunker_done(&c);
 }

@@ -19,6 +19,14 @@ static int average_luma(const AVFrame *f)
     return (int)(sum / (f->width * f->height));
 }
 
+static struct decoder *open_decoder(enum codec codec, int64_t max_pixels)
+{
+    struct decoder *d = NULL;
+    struct decoder_config config = {.codec = codec, .max_pixels = max_pixels};
+    assert_int_equal(decoder_new(&config, &d), 0);
+    return d;
+}
+
 static struct decoder *open_decoder_for(struct encoder *e, int64_t max_pixels)
 {
     uint8_t config[AVC_CONFIG_MAX];
@@ -29,7 +37,9 @@ static struct decoder *open_decoder_for(struct encoder *e, int64_t max_pixels)
     assert_int_equal(avc_parse_sps(sets->sps.bytes, sets->sps.len, &sps), 0);
     writer_init(&w, config, sizeof config);
     assert_int_equal(avc_write_config(sets, &sps, &w), 0);
-    assert_int_equal(decoder_new(CODEC_H264, max_pixels, config, w.len, &d), 0);
+    struct decoder_config settings = {
+        .codec = CODEC_H264, .max_pixels = max_pixels, .config = config, .config_len = w.len};
+    assert_int_equal(decoder_new(&settings, &d), 0);
     return d;
 }
 
@@ -48,7 +58,7 @@ static void one_in_one_out_without_delay(void **state)
         struct avc_unit parsed;
         assert_int_equal(avc_strip(unit.data, unit.len, &sets, &parsed), 0);
         assert_int_equal(parsed.idr, key); /* key frames where we want them, nowhere else */
-        assert_int_equal(decoder_push(d, unit.data, parsed.len, &picture), 0);
+        assert_int_equal(decoder_push(d, unit.data, parsed.len, 0, &picture), 0);
         assert_int_equal(picture->width, 320);
         assert_int_equal(picture->height, 180);
         assert_true(abs(average_luma(picture) - average_luma(source)) <= 2);
@@ -64,10 +74,10 @@ static void VP8_decodes_without_delay(void **state)
     const AVFrame *picture;
     struct decoder *d = NULL;
     AVCodecContext *vp8 = media_open_vp8(176, 144);
-    assert_int_equal(decoder_new(CODEC_VP8, 176 * 144, NULL, 0, &d), 0);
+    d = open_decoder(CODEC_VP8, 176 * 144);
     for (int i = 0; i < 30; i++) {
         media_vp8(vp8, i, i == 0, &unit);
-        assert_int_equal(decoder_push(d, unit.data, unit.len, &picture), 0);
+        assert_int_equal(decoder_push(d, unit.data, unit.len, 0, &picture), 0);
         assert_int_equal(picture->width, 176);
     }
     decoder_free(d);
@@ -81,15 +91,15 @@ static void M3_larger_pictures_than_allowed_are_refused(void **state)
     struct decoder *d = NULL;
     AVCodecContext *vp8 = media_open_vp8(640, 480);
     media_vp8(vp8, 0, true, &unit);
-    assert_int_equal(decoder_new(CODEC_VP8, 64 * 64, NULL, 0, &d), 0);
-    assert_true(decoder_push(d, unit.data, unit.len, &picture) < 0);
+    d = open_decoder(CODEC_VP8, 64 * 64);
+    assert_true(decoder_push(d, unit.data, unit.len, 0, &picture) < 0);
     decoder_free(d);
     avcodec_free_context(&vp8);
     struct encoder *e;
     assert_int_equal(encoder_new(640, 360, 500000, &e), 0);
     d = open_decoder_for(e, 64 * 64);
     media_h264(e, 640, 360, 0, true, &unit);
-    assert_true(decoder_push(d, unit.data, unit.len, &picture) < 0);
+    assert_true(decoder_push(d, unit.data, unit.len, 0, &picture) < 0);
     decoder_free(d);
     encoder_free(e);
 }
@@ -100,18 +110,18 @@ static void M9_broken_frames_are_errors_not_crashes(void **state)
     const AVFrame *picture;
     struct decoder *d = NULL;
     AVCodecContext *vp8 = media_open_vp8(176, 144);
-    assert_int_equal(decoder_new(CODEC_VP8, 176 * 144, NULL, 0, &d), 0);
+    d = open_decoder(CODEC_VP8, 176 * 144);
     srand(9);
     for (int i = 0; i < 300; i++) {
         media_vp8(vp8, i, i % 10 == 0, &unit);
         for (int k = 0; k < 5; k++)
             unit.data[(size_t)rand() % unit.len] ^= (uint8_t)(1 << rand() % 8);
-        int result = decoder_push(d, unit.data, i % 7 ? unit.len : unit.len / 2, &picture);
+        int result = decoder_push(d, unit.data, i % 7 ? unit.len : unit.len / 2, 0, &picture);
         assert_true(result <= 0);
         if (result == 0)
             (void)average_luma(picture);
     }
-    assert_int_equal(decoder_push(d, unit.data, 0, &picture), -EBADMSG);
+    assert_int_equal(decoder_push(d, unit.data, 0, 0, &picture), -EBADMSG);
     decoder_free(d);
     avcodec_free_context(&vp8);
 }
@@ -120,8 +130,12 @@ static void codecs_that_we_do_not_decode_are_refused(void **state)
 {
     (void)state;
     struct decoder *d = NULL;
-    assert_int_equal(decoder_new(CODEC_OPUS, 100, NULL, 0, &d), -ENOTSUP);
-    assert_int_equal(decoder_new(CODEC_NONE, 100, NULL, 0, &d), -ENOTSUP);
+    assert_int_equal(
+        decoder_new(&(struct decoder_config){.codec = CODEC_OPUS, .max_pixels = 100}, &d),
+        -ENOTSUP);
+    assert_int_equal(
+        decoder_new(&(struct decoder_config){.codec = CODEC_NONE, .max_pixels = 100}, &d),
+        -ENOTSUP);
     decoder_free(NULL);
     encoder_free(NULL);
 }
@@ -158,7 +172,7 @@ static void odd_pictures_are_cropped(void **state)
     assert_int_equal(encoder_new(100, 74, 200000, &e), 0);
     struct decoder *d = open_decoder_for(e, 100 * 80);
     assert_int_equal(encoder_push(e, source, 0, true, &data, &len), 0);
-    assert_int_equal(decoder_push(d, data, len, &picture), 0);
+    assert_int_equal(decoder_push(d, data, len, 0, &picture), 0);
     assert_int_equal(picture->width, 100);
     assert_int_equal(picture->height, 74);
     av_frame_free(&source);

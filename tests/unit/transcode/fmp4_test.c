@@ -192,6 +192,33 @@ static void sample_flags_tell_key_frames(void **state)
     assert_true(part.key);
 }
 
+static void COD_07_offsets_are_signed(void **state)
+{
+    (void)state;
+    uint8_t head[FMP4_HEAD_FIXED + 3 * FMP4_HEAD_PER_SAMPLE];
+    const struct fmp4_sample samples[] = {{.size = 1, .duration = 5, .offset = 10, .key = true},
+                                          {.size = 2, .duration = 6, .offset = -3},
+                                          {.size = 3, .duration = 7}};
+    struct fmp4_chunk chunk = {
+        .kind = TRACK_VIDEO, .sequence = 1, .base_dts = 100, .samples = samples, .count = 3};
+    struct writer w;
+    struct reader r;
+    writer_init(&w, head, sizeof head);
+    assert_int_equal(fmp4_write_chunk_head(&w, &chunk), 0);
+    reader_init(&r, head, w.len);
+    struct reader moof = ledger_box(r, "moof");
+    struct reader traf = ledger_box(moof, "traf");
+    struct reader trun = ledger_box(traf, "trun");
+    assert_int_equal(reader_u32(&trun), 1u << 24 | 0x1 | 0x4 | 0x100 | 0x200 | 0x800);
+    reader_bytes(&trun, 12);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(reader_u32(&trun), samples[i].duration);
+        assert_int_equal(reader_u32(&trun), samples[i].size);
+        assert_int_equal((int32_t)reader_u32(&trun), samples[i].offset);
+    }
+    assert_true(reader_ok(&trun) && reader_left(&trun) == 0);
+}
+
 static void heads_fit_the_promised_room(void **state)
 {
     (void)state;
@@ -231,6 +258,7 @@ int main(void)
         cmocka_unit_test(an_init_that_does_not_fit_is_refused),
         cmocka_unit_test(FMP_02_chunk_has_64_bit_time_and_moof_relative_data),
         cmocka_unit_test(sample_flags_tell_key_frames),
+        cmocka_unit_test(COD_07_offsets_are_signed),
         cmocka_unit_test(heads_fit_the_promised_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

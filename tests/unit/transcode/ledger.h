@@ -19,6 +19,7 @@
 
 #define LEDGER_PARTS 4096
 #define LEDGER_SEGMENTS 512
+#define LEDGER_SHOWN 16
 
 struct ledger_part {
     struct part_part part;
@@ -26,8 +27,9 @@ struct ledger_part {
     int64_t base; /* tfdt */
     int64_t ticks;
     size_t samples;
-    uint32_t shortest; /* sample, ticks */
-    bool key;          /* first sample */
+    uint32_t shortest;           /* sample, ticks */
+    int64_t shown[LEDGER_SHOWN]; /* presentation times of the first samples */
+    bool key;                    /* first sample */
 };
 
 struct ledger_segment {
@@ -81,6 +83,7 @@ static inline void ledger_parse_chunk(const uint8_t *data, size_t len, bool vide
     for (size_t i = 0; i < out->samples; i++) {
         uint32_t duration = reader_u32(&trun);
         assert_true(duration > 0);
+        int64_t shown = out->base + out->ticks;
         out->ticks += duration;
         out->shortest = duration < out->shortest ? duration : out->shortest;
         bytes += reader_u32(&trun);
@@ -88,6 +91,10 @@ static inline void ledger_parse_chunk(const uint8_t *data, size_t len, bool vide
             uint32_t sample = reader_u32(&trun);
             out->key = i == 0 ? (sample & 0x10000) == 0 : out->key;
         }
+        if (flags & 0x800)
+            shown += (int32_t)reader_u32(&trun);
+        if (i < LEDGER_SHOWN)
+            out->shown[i] = shown;
     }
     assert_true(reader_ok(&trun) && reader_left(&trun) == 0 && reader_ok(&tfdt));
     size_t moof_at = (size_t)(moof.data - data) - 8;

@@ -65,6 +65,56 @@ static inline void media_h264(struct encoder *e, int width, int height, int numb
     av_frame_free(&picture);
 }
 
+/* H.264 with two B-frames between others, as a hardware encoder may send it. */
+static inline AVCodecContext *media_open_b_frames(int width, int height)
+{
+    AVCodecContext *c = avcodec_alloc_context3(avcodec_find_encoder_by_name("libx264"));
+    assert_non_null(c);
+    c->width = width;
+    c->height = height;
+    c->pix_fmt = AV_PIX_FMT_YUV420P;
+    c->time_base = (AVRational){1, 90000};
+    c->framerate = (AVRational){30, 1};
+    c->max_b_frames = 2;
+    c->gop_size = 60;
+    c->thread_count = 1;
+    c->bit_rate = 500000;
+    c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    assert_true(av_opt_set(c->priv_data, "preset", "superfast", 0) >= 0);
+    assert_true(av_opt_set(c->priv_data, "x264-params",
+                           "annexb=0:scenecut=0:b-adapt=0:b-pyramid=none:rc-lookahead=0:"
+                           "sync-lookahead=0",
+                           0) >= 0);
+    assert_int_equal(avcodec_open2(c, NULL, NULL), 0);
+    return c;
+}
+
+/* Takes picture `number`; false when no access unit comes out. *out_number is that of its picture.
+ */
+static inline bool media_b_frames(AVCodecContext *c, int number, struct media_unit *out,
+                                  int *out_number, bool *out_key)
+{
+    AVFrame *picture = media_picture(c->width, c->height, number);
+    AVPacket *packet = av_packet_alloc();
+    struct writer w;
+    picture->pts = (int64_t)number * 3000;
+    assert_int_equal(avcodec_send_frame(c, picture), 0);
+    bool ready = avcodec_receive_packet(c, packet) == 0;
+    if (ready) {
+        *out_number = (int)(packet->pts / 3000);
+        *out_key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+        writer_init(&w, out->data, sizeof out->data);
+        if (*out_key)
+            writer_bytes(&w, c->extradata, (size_t)c->extradata_size);
+        writer_bytes(&w, packet->data, (size_t)packet->size);
+        assert_true(writer_ok(&w));
+        out->len = w.len;
+    }
+    av_packet_free(&packet);
+    av_frame_free(&picture);
+    return ready;
+}
+
 static inline AVCodecContext *media_open_vp8(int width, int height)
 {
     const AVCodec *codec = avcodec_find_encoder_by_name("libvpx");

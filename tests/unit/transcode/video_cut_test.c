@@ -20,6 +20,7 @@ struct sim {
     uint32_t init_id;
     size_t stalls;
     uint32_t seed;
+    int64_t offset; /* presentation minus decode time */
 };
 
 static struct sim *sim;
@@ -57,10 +58,12 @@ static int push(int64_t pts, bool key, bool breaks)
     enum video_cut_state state;
     struct video_cut_frame frame = {.data = data,
                                     .len = sizeof data,
-                                    .pts = pts,
+                                    .dts = pts,
+                                    .pts = pts + sim->offset,
                                     .init_id = sim->init_id,
                                     .key = key,
-                                    .breaks = breaks};
+                                    .breaks = breaks,
+                                    .reorders = sim->offset != 0};
     while (video_cut_due(&sim->cut) < pts) {
         int64_t due = video_cut_due(&sim->cut);
         assert_int_equal(video_cut_tick(&sim->cut, due, &state), 0);
@@ -196,6 +199,25 @@ static void HLS_02_audio_does_not_wait_for_a_late_segment(void **state)
     finish();
 }
 
+static void COD_07_presentation_times_are_kept(void **state)
+{
+    (void)state;
+    static const int64_t times[] = {0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11};
+    for (int i = 0; i < 12; i++) {
+        int64_t dts = (i - 1) * 3000 < 0 ? 0 : (i - 1) * 3000;
+        sim->offset = times[i] * 3000 - dts;
+        assert_int_equal(push(dts, i == 0, false), 0);
+    }
+    finish();
+    size_t shown = 0;
+    for (size_t i = 0; i < sim->ledger.part_count; i++) {
+        const struct ledger_part *p = &sim->ledger.parts[i];
+        for (size_t k = 0; k < p->samples; k++, shown++)
+            assert_int_equal(p->shown[k], times[shown] * 3000);
+    }
+    assert_int_equal(shown, 12);
+}
+
 static void nothing_before_the_first_key_frame(void **state)
 {
     (void)state;
@@ -296,7 +318,7 @@ static void oversized_frames_are_refused_and_full_parts_closed(void **state)
     struct video_cut_frame frame = {.data = large, .len = sizeof large, .init_id = 1, .key = true};
     assert_int_equal(video_cut_push(&sim->cut, &frame), -EMSGSIZE);
     frame.len = CHUNKER_BODY_VIDEO / 2 + 1;
-    for (int i = 0; i < 12; i++, frame.key = false, frame.pts += 3000)
+    for (int i = 0; i < 12; i++, frame.key = false, frame.dts += 3000, frame.pts += 3000)
         assert_int_equal(video_cut_push(&sim->cut, &frame), 0);
     assert_int_equal(video_cut_finish(&sim->cut), 0);
     assert_true(sim->ledger.segment_count > 1); /* a memfd would not hold them all */
@@ -333,6 +355,7 @@ int main(void)
         TEST(LL_08_a_missing_frame_closes_the_part_by_time),
         TEST(a_hole_takes_only_a_key_frame_with_a_break),
         TEST(HLS_02_audio_does_not_wait_for_a_late_segment),
+        TEST(COD_07_presentation_times_are_kept),
         TEST(nothing_before_the_first_key_frame),
         TEST(HLS_02_without_key_frames_segments_end_in_time),
         TEST(HLS_13_early_key_frames_do_not_cut),

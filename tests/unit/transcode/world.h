@@ -332,7 +332,7 @@ static inline void publisher_close(struct publisher *p)
     avcodec_free_context(&p->opus);
 }
 
-static void publish_video(struct publisher *p)
+static inline void publish_video(struct publisher *p)
 {
     bool key = p->number == 0;
     if (p->gop_only)
@@ -352,7 +352,7 @@ static void publish_video(struct publisher *p)
 }
 
 /* When the next video frame comes. */
-static int64_t video_at(const struct publisher *p)
+static inline int64_t video_at(const struct publisher *p)
 {
     int64_t at_us = p->video_us + 20000 + (p->delay_us != NULL ? p->delay_us(p->number) : 0);
     return at_us > p->arrived_us ? at_us : p->arrived_us;
