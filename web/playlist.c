@@ -32,11 +32,10 @@ uint32_t playlist_part_limit(const struct part_hello *hello)
     return (3u * CLOCK_SECOND_US + hello->part_target_us - 1) / hello->part_target_us;
 }
 
-/* Seconds with five decimals, rounded (HLS-12). */
+/* Seconds with six decimals: exact, so that sums are, too (HLS-12). */
 static void write_seconds(struct writer *w, uint64_t us)
 {
-    uint64_t units = (us + 5) / 10;
-    writer_text(w, "%" PRIu64 ".%05" PRIu64, units / 100000, units % 100000);
+    writer_text(w, "%" PRIu64 ".%06" PRIu64, us / CLOCK_SECOND_US, us % CLOCK_SECOND_US);
 }
 
 /* HLS-11: with milliseconds and zone. */

@@ -58,7 +58,7 @@ static void LL_02_part_durations_are_shown_exactly(void **state)
     struct part_part m = {.msn = 1, .len = 10, .duration_us = 170010};
     assert_int_equal(rig_feed(rig, PART_PART, &m, NULL, 0, -1), 0);
     char *text = rig_playlist(rig, VIDEO);
-    assert_non_null(strstr(text, "#EXT-X-PART:DURATION=0.17001,"));
+    assert_non_null(strstr(text, "#EXT-X-PART:DURATION=0.170010,"));
     free(text);
 }
 

@@ -244,7 +244,7 @@ static void HLS_07_the_end_waits_for_the_last_parts_of_the_worker(void **state)
     assert_int_equal(rig_end(rig, false), 0);
     assert_true(rig->stream->ended);
     char *text = rig_playlist(rig, "/live/demo/0/media.m3u8");
-    assert_non_null(strstr(text, "#EXTINF:0.40000,\n0123456789abcdef-13.m4s\n#EXT-X-ENDLIST\n"));
+    assert_non_null(strstr(text, "#EXTINF:0.400000,\n0123456789abcdef-13.m4s\n#EXT-X-ENDLIST\n"));
     free(text);
     assert_int_equal(rig_segment(rig, 0, 14), 0); /* too late, and no reason to end the link */
     assert_int_equal(rig->stream->renditions[0].next_msn, 14);
