@@ -25,8 +25,17 @@ static void show(struct media *m, struct receiver *r)
     m->shown = r;
     framer_start_track(&m->framer, TRACK_VIDEO, r->config.agreed->codec,
                        r->config.agreed->clock_rate);
-    if (r->has_report)
-        sync_report(&m->framer.sync, TRACK_VIDEO, r->report_ntp, r->report_time);
+    m->report_owed = r->has_report;
+}
+
+/* The layer's sender report came before the layer was shown; the timeline takes it with its first
+ * frame. */
+static void pay_report(struct media *m, const struct receiver *r)
+{
+    if (!m->report_owed || r != m->shown)
+        return;
+    m->report_owed = false;
+    sync_report(&m->framer.sync, TRACK_VIDEO, r->report_ntp, r->report_time);
 }
 
 /* Of layers, whether the unit is of the one that is passed on; may make it that. */
@@ -53,6 +62,8 @@ static bool on_unit(void *ctx, struct receiver *r, const struct depay_unit *unit
     int rc = framer_write(&m->framer, r->config.track, unit);
     if (rc < 0)
         m->stats.dropped++;
+    else
+        pay_report(m, r);
     m->live = m->live || rc == 0;
     return rc == 0;
 }

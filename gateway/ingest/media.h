@@ -34,6 +34,7 @@ struct media {
     struct receiver receivers[MEDIA_RECEIVERS_MAX];
     struct receiver *shown;
     uint64_t shown_us; /* arrival of its last unit */
+    bool report_owed;  /* its sender report has not reached the timeline yet */
     struct rtpsources sources;
     struct framer framer;
     struct twcc twcc;

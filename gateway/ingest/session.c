@@ -4,6 +4,7 @@
 #include "gateway/ingest/ceiling.h"
 #include "gateway/ingest/feedback.h"
 #include "gateway/ingest/media.h"
+#include "gateway/ingest/routes.h"
 #include "gateway/rtc/answer.h"
 #include "gateway/rtc/demux.h"
 #include "gateway/rtc/dtls.h"
@@ -19,18 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_PATH SIZE_MAX
-
-/* One tuple. DTLS and SRTP count only after an authentic check on it (U3). */
-struct session_path {
-    bool open;
-    bool validated;
-    struct addr remote;
-    uint64_t alive_us; /* last authentic packet, or when it was opened */
-};
-
 /* Invariant: answer exists from OFFERED on, dtls and media too; srtp from KEYED on; none of them in
- * ENDED. selected is NO_PATH or an open path. */
+ * ENDED. */
 struct session {
     enum session_state state;
     struct session_io io;
@@ -43,9 +34,7 @@ struct session {
     struct answer *answer;
     char ufrag[STREAM_UFRAG_LEN + 1];
     char pwd[STREAM_PWD_LEN + 1];
-    struct session_path paths[STREAM_PATHS_MAX];
-    size_t selected;
-    bool nominated;
+    struct routes routes;
     struct dtls *dtls;
     struct srtp *srtp;
     struct media *media;
@@ -63,32 +52,6 @@ struct session {
 };
 
 /* ---- the machine ---- */
-
-const char *session_state_name(enum session_state state)
-{
-    static const char *const names[SESSION_STATE_COUNT] = {"bound", "offered", "connected",
-                                                           "keyed", "live",    "ended"};
-    return (unsigned)state < SESSION_STATE_COUNT ? names[state] : "unknown";
-}
-
-int session_next_state(enum session_state state, enum session_event event)
-{
-    /* the only state in which each event has a meaning, and where it leads */
-    static const struct {
-        enum session_state from;
-        enum session_state to;
-    } steps[SESSION_EVENT_COUNT] = {
-        [SESSION_ANSWERED] = {SESSION_BOUND, SESSION_OFFERED},
-        [SESSION_CHECKED] = {SESSION_OFFERED, SESSION_CONNECTED},
-        [SESSION_SECURED] = {SESSION_CONNECTED, SESSION_KEYED},
-        [SESSION_FRAME] = {SESSION_KEYED, SESSION_LIVE},
-    };
-    if (event == SESSION_END)
-        return state == SESSION_ENDED ? -EPROTO : SESSION_ENDED;
-    if ((unsigned)event >= SESSION_EVENT_COUNT || state != steps[event].from)
-        return -EPROTO;
-    return (int)steps[event].to;
-}
 
 static void report(struct session *s, enum ingest_state state, enum end_reason reason)
 {
@@ -153,7 +116,7 @@ static void enter(struct session *s, enum session_state state, enum end_reason r
 {
     s->state = state;
     if (state != SESSION_ENDED)
-        log_event(LOG_INFO, session_state_name(state), "session=%" PRIu64, s->bind.session);
+        log_event(LOG_INFO, lifecycle_name(state), "session=%" PRIu64, s->bind.session);
     switch (state) {
     case SESSION_CONNECTED:
         report(s, INGEST_CONNECTED, END_NONE);
@@ -174,7 +137,7 @@ static void enter(struct session *s, enum session_state state, enum end_reason r
 
 static void step(struct session *s, enum session_event event, enum end_reason reason)
 {
-    int next = session_next_state(s->state, event);
+    int next = lifecycle_next(s->state, event);
     if (next >= 0)
         enter(s, (enum session_state)next, reason);
 }
@@ -204,7 +167,7 @@ int session_new(const struct session_config *config, const struct session_io *io
     s->cert = config->cert;
     s->ring = config->ring;
     s->wall_offset_us = config->wall_offset_us;
-    s->selected = NO_PATH;
+    routes_init(&s->routes);
     *out = s;
     return 0;
 }
@@ -222,8 +185,14 @@ void session_free(struct session *s)
 static void on_dtls_send(void *ctx, const uint8_t *data, size_t len)
 {
     struct session *s = ctx;
-    if (s->selected != NO_PATH)
-        s->io.send(s->ctx, s->selected, data, len);
+    if (s->routes.selected != ROUTES_NONE)
+        s->io.send(s->ctx, s->routes.selected, data, len);
+}
+
+static uint32_t max_bitrate_kbps(const struct session *s)
+{
+    uint64_t kbps = s->bind.max_bitrate_bps / 1000;
+    return kbps > UINT32_MAX ? UINT32_MAX : (uint32_t)kbps;
 }
 
 static int make_answer(struct session *s, struct slice offer, const char **out_reason)
@@ -244,7 +213,10 @@ static int make_answer(struct session *s, struct slice offer, const char **out_r
                                  .address_count = s->bind.candidate_count,
                                  .tcp_addresses = s->bind.tcp,
                                  .tcp_count = s->bind.tcp_count,
-                                 .start_bitrate_kbps = s->settings.start_bitrate_kbps};
+                                 .start_bitrate_kbps = s->settings.start_bitrate_kbps,
+                                 .max_bitrate_kbps = max_bitrate_kbps(s),
+                                 .transport_cc = true,
+                                 .simulcast = true};
     cert_fingerprint(s->cert, &local.fingerprint);
     secret_random(&local.session_id, sizeof(local.session_id));
     local.session_id >>= 1;
@@ -320,59 +292,36 @@ void session_offer(struct session *s, struct slice offer, uint64_t now_us, struc
 
 void session_open_path(struct session *s, size_t path, const struct addr *remote, uint64_t now_us)
 {
-    if (path >= STREAM_PATHS_MAX)
-        return;
-    session_close_path(s, path);
-    s->paths[path] = (struct session_path){.open = true, .remote = *remote, .alive_us = now_us};
+    if (path < STREAM_PATHS_MAX)
+        routes_open(&s->routes, path, remote, now_us);
 }
 
-/* What was nominated is gone with it: the next authentic check on any path selects that one. */
 void session_close_path(struct session *s, size_t path)
 {
-    if (path >= STREAM_PATHS_MAX)
-        return;
-    s->paths[path].open = false;
-    if (s->selected != path)
-        return;
-    s->selected = NO_PATH;
-    s->nominated = false;
+    if (path < STREAM_PATHS_MAX)
+        routes_close(&s->routes, path);
 }
 
 static void note_alive(struct session *s, size_t path, uint64_t now_us)
 {
     s->alive_us = now_us;
-    s->paths[path].alive_us = now_us;
+    s->routes.list[path].alive_us = now_us;
 }
 
-/* Before a nomination DTLS goes where it came from (ICE-06); a check with USE-CANDIDATE decides
- * (ICE-07). */
 static void select_path(struct session *s, size_t path, bool nominate)
 {
-    if (s->nominated && !nominate)
-        return;
-    if (nominate && s->selected != path)
+    if (routes_select(&s->routes, path, nominate))
         log_event(LOG_DEBUG, "path_selected", "session=%" PRIu64 " path=%zu", s->bind.session,
                   path);
-    s->nominated = s->nominated || nominate;
-    s->selected = path;
 }
 
-/* A publisher whose address changes again and again must always find a free place (U17): with the
- * last one taken, the path that was silent longest goes before its time. */
-static void keep_room(struct session *s, uint64_t now_us)
+/* Paths that are not in use go back to edge (design.md 2a). */
+static void close_path(struct session *s, size_t path)
 {
-    size_t open = 0, oldest = NO_PATH;
-    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
-        const struct session_path *path = &s->paths[i];
-        open += path->open;
-        if (path->open && i != s->selected && now_us - path->alive_us >= SESSION_SPARE_US &&
-            (oldest == NO_PATH || path->alive_us < s->paths[oldest].alive_us))
-            oldest = i;
-    }
-    if (open < STREAM_PATHS_MAX || oldest == NO_PATH)
+    if (path == ROUTES_NONE)
         return;
-    s->paths[oldest].open = false;
-    s->io.close_path(s->ctx, oldest);
+    routes_close(&s->routes, path);
+    s->io.close_path(s->ctx, path);
 }
 
 static void receive_stun(struct session *s, size_t path, const uint8_t *data, size_t len,
@@ -383,8 +332,8 @@ static void receive_stun(struct session *s, size_t path, const uint8_t *data, si
     uint8_t reply[ICE_REPLY_MAX];
     size_t reply_len = 0;
     bool use = false;
-    enum ice_verdict verdict = ice_answer(data, len, &credentials, &s->paths[path].remote, reply,
-                                          sizeof(reply), &reply_len, &use);
+    enum ice_verdict verdict = ice_answer(data, len, &credentials, &s->routes.list[path].remote,
+                                          reply, sizeof(reply), &reply_len, &use);
     if (verdict == ICE_DROP) {
         s->dropped++;
         return;
@@ -393,10 +342,10 @@ static void receive_stun(struct session *s, size_t path, const uint8_t *data, si
     s->io.send(s->ctx, path, reply, reply_len);
     if (verdict != ICE_ACCEPT)
         return;
-    s->paths[path].validated = true;
-    if (use || s->selected == NO_PATH)
+    s->routes.list[path].validated = true;
+    if (use || s->routes.selected == ROUTES_NONE)
         select_path(s, path, use);
-    keep_room(s, now_us);
+    close_path(s, routes_spare(&s->routes, now_us));
     step(s, SESSION_CHECKED, END_NONE);
 }
 
@@ -494,14 +443,14 @@ static void receive_rtcp(struct session *s, size_t path, uint8_t *data, size_t l
 void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
 {
     bool running = s->state != SESSION_BOUND && s->state != SESSION_ENDED;
-    if (!running || path >= STREAM_PATHS_MAX || !s->paths[path].open)
+    if (!running || path >= STREAM_PATHS_MAX || !s->routes.list[path].open)
         return;
     enum demux_class class = demux_classify(data, len);
     if (class == DEMUX_STUN) {
         receive_stun(s, path, data, len, now_us);
         return;
     }
-    if (class == DEMUX_DROP || !s->paths[path].validated) {
+    if (class == DEMUX_DROP || !s->routes.list[path].validated) {
         s->dropped++;
         return;
     }
@@ -531,26 +480,21 @@ static void send_feedback(struct session *s, uint64_t now_us)
 {
     uint8_t packet[FEEDBACK_PACKET_MAX + SRTP_TRAILER_MAX];
     struct writer w;
-    for (unsigned i = 0; i < FEEDBACK_BURST_MAX && s->selected != NO_PATH; i++) {
+    for (unsigned i = 0; i < FEEDBACK_BURST_MAX && s->routes.selected != ROUTES_NONE; i++) {
         writer_init(&w, packet, FEEDBACK_PACKET_MAX);
         if (!feedback_write(&s->feedback, s->media, now_us, &w))
             return;
         size_t len = w.len;
         if (srtp_encrypt_rtcp(s->srtp, packet, &len, sizeof(packet)) == 0)
-            s->io.send(s->ctx, s->selected, packet, len);
+            s->io.send(s->ctx, s->routes.selected, packet, len);
     }
 }
 
-/* A path that is not in use and was silent for long goes back to edge (design.md 2a). */
 static void close_silent_paths(struct session *s, uint64_t now_us)
 {
-    for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
-        struct session_path *path = &s->paths[i];
-        if (!path->open || i == s->selected || now_us - path->alive_us < SESSION_SILENCE_US)
-            continue;
-        path->open = false;
-        s->io.close_path(s->ctx, i);
-    }
+    size_t path = routes_silent(&s->routes, now_us);
+    for (; path != ROUTES_NONE; path = routes_silent(&s->routes, now_us))
+        close_path(s, path);
 }
 
 static void tick(struct session *s, uint64_t now_us)

@@ -1,13 +1,13 @@
 /* The state machine of one published session: offer to answer, ICE, DTLS, SRTP, media, end.
  *
- *   BOUND --answered--> OFFERED --first check--> CONNECTED --keys--> KEYED --first frame--> LIVE
- *   every state --end--> ENDED, where all keys and media are wiped
+ * Its states are those of lifecycle.h; in ENDED all keys and media are wiped.
  *
  * Does no I/O and reads no clock: datagrams and now_us in, datagrams and reports out through
  * session_io. Forged packets are counted and never end or change anything (threats.md U9, U10). */
 #ifndef SLUICE_INGEST_SESSION_H
 #define SLUICE_INGEST_SESSION_H
 
+#include "gateway/ingest/lifecycle.h"
 #include "gateway/rtc/cert.h"
 #include "lib/base/addr.h"
 #include "lib/base/ring.h"
@@ -21,27 +21,7 @@
 
 #define SESSION_KEYS_US (10u * 1000000u)    /* from the answer to keys (WHIP-70) */
 #define SESSION_SILENCE_US (30u * 1000000u) /* without an authenticated packet (WHIP-72) */
-#define SESSION_SPARE_US 1000000u           /* a path silent so long makes room for new ones */
 #define SESSION_RTCP_PER_S 200u             /* compounds taken per second (U14) */
-
-enum session_state {
-    SESSION_BOUND,
-    SESSION_OFFERED,
-    SESSION_CONNECTED,
-    SESSION_KEYED,
-    SESSION_LIVE,
-    SESSION_ENDED,
-    SESSION_STATE_COUNT,
-};
-
-enum session_event {
-    SESSION_ANSWERED, /* an offer was answered with 201 */
-    SESSION_CHECKED,  /* an authentic STUN check came */
-    SESSION_SECURED,  /* DTLS is done, SRTP keys exist */
-    SESSION_FRAME,    /* a frame went into the ring */
-    SESSION_END,      /* for the reason given */
-    SESSION_EVENT_COUNT,
-};
 
 /* What the owner does for the session; called inside the functions below and must not call them. */
 struct session_io {
@@ -88,10 +68,5 @@ void session_want_keyframe(struct session *s);
 void session_end(struct session *s, enum end_reason reason);
 
 enum session_state session_state(const struct session *s);
-const char *session_state_name(enum session_state state);
-
-/* The rule of the machine alone: the state after the event, or -EPROTO when it does not belong
- * there; such an event changes nothing. */
-int session_next_state(enum session_state state, enum session_event event);
 
 #endif

@@ -1,5 +1,6 @@
 #include "gateway/ingest/feedback.h"
 #include "gateway/rtc/rtcp.h"
+#include "gateway/rtc/twcc.h"
 #include "tests/unit/ingest/ingest_rtp.h"
 
 #include <setjmp.h>
@@ -146,6 +147,87 @@ static void RTP_11_pli_at_the_start_then_twice_a_second(void **state)
     assert_int_equal(f->media->receivers[TRACK_VIDEO].stats.plis, 4);
 }
 
+static void hear_numbered(struct fixture *f, uint16_t number, uint64_t now_us)
+{
+    uint8_t bytes[100];
+    const struct test_packet packet = {.ssrc = VIDEO_SSRC,
+                                       .pt = VIDEO_PT,
+                                       .marker = true,
+                                       .sequence = number,
+                                       .time = number * 3000u,
+                                       .numbered = true,
+                                       .transport = number,
+                                       .payload = test_slice,
+                                       .len = sizeof(test_slice)};
+    size_t len = build_test_packet(&packet, bytes, sizeof(bytes));
+    assert_int_equal(media_rtp(f->media, bytes, len, now_us), 0);
+}
+
+static void agree_transport_cc(struct fixture *f)
+{
+    for (unsigned track = 0; track < TRACK_COUNT; track++) {
+        f->answer.tracks[track].transport_cc_ext_id = TRANSPORT_ID;
+        f->answer.tracks[track].feedback |= SDP_FB_TRANSPORT_CC;
+    }
+    open_all(f);
+}
+
+static void RTP_14_arrivals_are_told_every_100_ms(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    struct rtcp_feedback feedback;
+    struct twcc_report report;
+    unsigned messages = 0, told = 0;
+    agree_transport_cc(f);
+    feedback_start(&f->feedback, 1000000);
+    for (uint16_t i = 0; i < 400; i++) { /* 2 s, each 20th lost */
+        uint64_t now_us = 1000000 + i * 5000u;
+        if (i % 20 != 7)
+            hear_numbered(f, i, now_us);
+        while (write_at(f, now_us)) {
+            if (!find(f, RTCP_RTPFB, RTCP_FB_TRANSPORT_CC, &packet))
+                continue;
+            messages++;
+            assert_int_equal(rtcp_parse_feedback(&packet, &feedback), 0);
+            assert_int_equal(feedback.sender_ssrc, OUR_SSRC);
+            assert_int_equal(feedback.media_ssrc, VIDEO_SSRC);
+            assert_int_equal(twcc_parse(&feedback, &report), 0);
+            for (size_t k = 0; k < report.count; k++)
+                told += report.arrivals[k].received;
+        }
+    }
+    assert_in_range(messages, 19, 40);
+    assert_in_range(told, 360, 380);
+    media_tick(f->media, 3000000);
+    assert_int_equal(f->media->stats.transport_cc, 1);
+}
+
+static void RTP_15_nothing_is_told_of_packets_without_numbers(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    agree_transport_cc(f);
+    feedback_start(&f->feedback, 1000000);
+    for (uint16_t i = 0; i < 400; i++) {
+        hear_video(f, i, 1000000 + i * 5000u);
+        while (write_at(f, 1000000 + i * 5000u))
+            assert_false(find(f, RTCP_RTPFB, RTCP_FB_TRANSPORT_CC, &packet));
+    }
+}
+
+static void COD_13_arrivals_are_not_told_where_not_agreed(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    feedback_start(&f->feedback, 1000000);
+    for (uint16_t i = 0; i < 400; i++) {
+        hear_numbered(f, i, 1000000 + i * 5000u);
+        while (write_at(f, 1000000 + i * 5000u))
+            assert_false(find(f, RTCP_RTPFB, RTCP_FB_TRANSPORT_CC, &packet));
+    }
+}
+
 static void RTP_08_nack_names_what_is_missing(void **state)
 {
     struct fixture *f = *state;
@@ -224,6 +306,9 @@ int main(void)
         TEST(RTP_14_remb_at_once_and_each_second),
         TEST(RTP_13_reports_and_cname_begin_the_compound),
         TEST(RTP_11_pli_at_the_start_then_twice_a_second),
+        TEST(RTP_14_arrivals_are_told_every_100_ms),
+        TEST(RTP_15_nothing_is_told_of_packets_without_numbers),
+        TEST(COD_13_arrivals_are_not_told_where_not_agreed),
         TEST(RTP_08_nack_names_what_is_missing),
         TEST(without_reduced_size_a_report_comes_first),
         TEST(COD_13_nothing_that_was_not_agreed_is_sent),

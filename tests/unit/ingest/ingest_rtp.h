@@ -18,6 +18,8 @@
 #define VIDEO_RTX_PT 97
 #define AUDIO_PT 111
 #define MID_ID 4
+#define RID_ID 6
+#define TRANSPORT_ID 5
 #define VIDEO_SSRC 0x1000u
 #define VIDEO_RTX_SSRC 0x1001u
 #define AUDIO_SSRC 0x2000u
@@ -42,7 +44,8 @@ static inline void make_test_answer(struct answer *a)
     a->rtcp_rsize = true;
 }
 
-/* One RTP packet to build. mid: NULL for no extension. */
+/* One RTP packet to build. mid, rid: one character, NULL for none; transport: the transport-wide
+ * number where numbered. */
 struct test_packet {
     uint32_t ssrc;
     uint8_t pt;
@@ -50,27 +53,51 @@ struct test_packet {
     uint16_t sequence;
     uint32_t time;
     const char *mid;
+    const char *rid;
+    bool numbered;
+    uint16_t transport;
     const uint8_t *payload;
     size_t len;
 };
 
+static inline void put_character(struct writer *w, unsigned id, const char *text)
+{
+    if (!text)
+        return;
+    assert(strlen(text) == 1);
+    writer_u8(w, (uint8_t)(id << 4));
+    writer_u8(w, (uint8_t)text[0]);
+}
+
+static inline void put_extensions(struct writer *w, const struct test_packet *p)
+{
+    uint8_t bytes[16];
+    struct writer block;
+    writer_init(&block, bytes, sizeof(bytes));
+    put_character(&block, MID_ID, p->mid);
+    put_character(&block, RID_ID, p->rid);
+    if (p->numbered) {
+        writer_u8(&block, TRANSPORT_ID << 4 | 1);
+        writer_u16(&block, p->transport);
+    }
+    writer_zeros(&block, (4 - block.len % 4) % 4);
+    writer_u16(w, 0xbede);
+    writer_u16(w, (uint16_t)(block.len / 4));
+    writer_bytes(w, bytes, block.len);
+}
+
 static inline size_t build_test_packet(const struct test_packet *p, uint8_t *to, size_t cap)
 {
     struct writer w;
+    bool extended = p->mid || p->rid || p->numbered;
     writer_init(&w, to, cap);
-    writer_u8(&w, p->mid ? 0x90 : 0x80);
+    writer_u8(&w, extended ? 0x90 : 0x80);
     writer_u8(&w, (uint8_t)(p->pt | (p->marker ? 0x80 : 0)));
     writer_u16(&w, p->sequence);
     writer_u32(&w, p->time);
     writer_u32(&w, p->ssrc);
-    if (p->mid) {
-        assert(strlen(p->mid) == 1);
-        writer_u16(&w, 0xbede);
-        writer_u16(&w, 1);
-        writer_u8(&w, MID_ID << 4);
-        writer_u8(&w, (uint8_t)p->mid[0]);
-        writer_u16(&w, 0);
-    }
+    if (extended)
+        put_extensions(&w, p);
     writer_bytes(&w, p->payload, p->len);
     assert(writer_ok(&w));
     return w.len;

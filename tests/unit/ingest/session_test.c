@@ -15,9 +15,9 @@ static void each_pair_of_state_and_event(void **state)
     (void)state;
     for (int s = 0; s < SESSION_STATE_COUNT; s++)
         for (int e = 0; e < SESSION_EVENT_COUNT; e++)
-            assert_int_equal(session_next_state((enum session_state)s, (enum session_event)e),
+            assert_int_equal(lifecycle_next((enum session_state)s, (enum session_event)e),
                              expected[s][e]);
-    assert_int_equal(session_next_state(SESSION_LIVE, SESSION_EVENT_COUNT), -EPROTO);
+    assert_int_equal(lifecycle_next(SESSION_LIVE, SESSION_EVENT_COUNT), -EPROTO);
 }
 
 static void a_publication_goes_through_all_states(void **state)
