@@ -33,6 +33,8 @@ static const struct command commands[CTL_COMMAND_COUNT] = {
     [CTL_TOKEN_REVOKE] = {"token", "revoke", "ID", "token revoke ID",
                           "Makes a token useless for ever and cuts its live streams at once."},
     [CTL_STREAM_LIST] = {"stream", "list", NULL, "stream list", "Lists the live streams."},
+    [CTL_STREAM_SHOW] = {"stream", "show", "NAME", "stream show NAME",
+                         "Shows one live stream: its publisher, network and media."},
     [CTL_STREAM_KICK] = {"stream", "kick", "NAME", "stream kick NAME",
                          "Cuts a live stream. Its token stays good; revoke that to keep it away."},
     [CTL_STATUS_SHOW] = {"status", NULL, NULL, "status",
@@ -273,7 +275,7 @@ const char *ctlargs_command_name(enum ctl_command command)
         [CTL_TOKEN_CREATE] = "token create", [CTL_TOKEN_LIST] = "token list",
         [CTL_TOKEN_SHOW] = "token show",     [CTL_TOKEN_REVOKE] = "token revoke",
         [CTL_STREAM_LIST] = "stream list",   [CTL_STREAM_KICK] = "stream kick",
-        [CTL_STATUS_SHOW] = "status",
+        [CTL_STREAM_SHOW] = "stream show",   [CTL_STATUS_SHOW] = "status",
     };
     return names[command];
 }

@@ -1,6 +1,7 @@
 /* The gateway's answers, for people. */
 #include "gateway/ctl/ctlprint.h"
 
+#include "gateway/ctl/ctlstream.h"
 #include "gateway/ctl/ctltable.h"
 #include "gateway/ctl/ctlunits.h"
 
@@ -264,6 +265,9 @@ int ctlprint_answer(FILE *to, enum ctl_command command, const json_t *answer, ui
         return 0;
     case CTL_STREAM_LIST:
         return print_streams(to, answer, now_ms);
+    case CTL_STREAM_SHOW:
+        ctlstream_print(to, answer);
+        return 0;
     case CTL_STREAM_KICK:
         fputs("The stream is cut.\n", to);
         return 0;

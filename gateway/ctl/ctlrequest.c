@@ -27,6 +27,7 @@ json_t *ctlrequest_make(const struct ctlargs *args)
     case CTL_TOKEN_REVOKE:
         return json_pack("{s:s, s:s}", "op", "token.revoke", "id", args->subject);
     case CTL_STREAM_LIST:
+    case CTL_STREAM_SHOW: /* ctlstream_pick takes the one out */
         return json_pack("{s:s}", "op", "stream.list");
     case CTL_STREAM_KICK:
         return json_pack("{s:s, s:s}", "op", "stream.kick", "stream", args->subject);

@@ -3,6 +3,7 @@
 #include "gateway/ctl/ctlclient.h"
 #include "gateway/ctl/ctlprint.h"
 #include "gateway/ctl/ctlrequest.h"
+#include "gateway/ctl/ctlstream.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 
@@ -121,6 +122,8 @@ static enum exit_status run(const struct ctlargs *args)
         rc = ctlclient_ask(fd, request, &answer, problem);
     if (rc == 0 && args->command == CTL_TOKEN_LIST && is_ok(answer))
         rc = add_pages(fd, answer, problem);
+    if (rc == 0 && args->command == CTL_STREAM_SHOW && is_ok(answer))
+        rc = ctlstream_pick(&answer, args->subject);
     if (rc == 0)
         status = print_answer(args, answer);
     else

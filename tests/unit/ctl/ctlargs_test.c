@@ -52,6 +52,9 @@ static void every_command(void **state)
     assert_int_equal(good("token show t_0123456789").command, CTL_TOKEN_SHOW);
     assert_int_equal(good("token revoke t_0123456789").command, CTL_TOKEN_REVOKE);
     assert_int_equal(good("stream list").command, CTL_STREAM_LIST);
+    assert_int_equal(good("stream show demo").command, CTL_STREAM_SHOW);
+    assert_string_equal(good("stream show demo").subject, "demo");
+    assert_string_equal(ctlargs_command_name(CTL_STREAM_SHOW), "stream show");
     assert_int_equal(good("stream kick demo").command, CTL_STREAM_KICK);
     assert_int_equal(good("status").command, CTL_STATUS_SHOW);
     assert_string_equal(good("stream kick demo").subject, "demo");

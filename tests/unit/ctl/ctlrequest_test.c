@@ -43,6 +43,8 @@ static void every_command(void **state)
     assert_request(&args, "{\"op\":\"token.revoke\",\"id\":\"t_1\"}");
     args = (struct ctlargs){.command = CTL_STREAM_LIST};
     assert_request(&args, "{\"op\":\"stream.list\"}");
+    args = (struct ctlargs){.command = CTL_STREAM_SHOW, .subject = "demo"};
+    assert_request(&args, "{\"op\":\"stream.list\"}");
     args = (struct ctlargs){.command = CTL_STREAM_KICK, .subject = "demo"};
     assert_request(&args, "{\"op\":\"stream.kick\",\"stream\":\"demo\"}");
     args = (struct ctlargs){.command = CTL_STATUS_SHOW};
