@@ -2,6 +2,7 @@
 #include "gateway/ingest/session.h"
 
 #include "gateway/ingest/ceiling.h"
+#include "gateway/ingest/client.h"
 #include "gateway/ingest/feedback.h"
 #include "gateway/ingest/media.h"
 #include "gateway/ingest/routes.h"
@@ -46,6 +47,7 @@ struct session {
     uint64_t last_packet_us; /* survives the media for the last report */
     unsigned rtcp_this_second;
     uint64_t bad_srtp;
+    enum stats_client client;
     uint64_t replayed;
     uint64_t over_limit;
     uint64_t dropped;
@@ -282,6 +284,7 @@ void session_offer(struct session *s, struct slice offer, uint64_t now_us, struc
         return;
     }
     fill_answer(s, out, text, out_len);
+    s->client = client_guess(offer);
     s->answered_us = now_us;
     s->alive_us = now_us;
     s->tick_us = now_us + CLOCK_SECOND_US;
@@ -508,6 +511,7 @@ static void tick(struct session *s, uint64_t now_us)
     struct stats stats = s->media->stats;
     stats.bad_srtp = s->bad_srtp;
     stats.replayed = s->replayed;
+    stats.client = (uint8_t)s->client;
     stats.over_limit = s->over_limit;
     stats.dropped += s->dropped;
     s->io.stats(s->ctx, &stats);

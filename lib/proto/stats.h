@@ -9,9 +9,8 @@
 /* The publisher's software, as far as its offer tells. */
 enum stats_client {
     CLIENT_UNKNOWN,
-    CLIENT_CHROMIUM,
+    CLIENT_LIBWEBRTC, /* Chromium, Safari, apps: their offers are alike */
     CLIENT_FIREFOX,
-    CLIENT_SAFARI,
     CLIENT_LIBDATACHANNEL, /* OBS */
     CLIENT_GSTREAMER,
     CLIENT_FFMPEG,

@@ -227,6 +227,7 @@ static void stats_come_each_second(void **state)
     assert_int_equal(f->stats.packets, 3);
     assert_int_equal(f->stats.width, 1280);
     assert_int_equal(f->stats.video_codec, CODEC_H264);
+    assert_true(f->stats.client < CLIENT_COUNT);
     assert_int_equal(f->stats.bitrate_bps, 0);
 }
 
