@@ -46,6 +46,16 @@ static void make_answer(struct answer *answer, uint8_t kind)
     video->clock_rate = 90000;
     video->feedback = SDP_FB_NACK | SDP_FB_PLI | SDP_FB_REMB;
     memcpy(video->mid, "v", 2);
+    if (kind & 16) { /* simulcast and transport-wide feedback */
+        video->rid_ext_id = 6;
+        video->repaired_rid_ext_id = 7;
+        video->layer_count = 3;
+        memcpy(video->layers[0].rid, "q", 2);
+        memcpy(video->layers[1].rid, "h", 2);
+        memcpy(video->layers[2].rid, "f", 2);
+        video->transport_cc_ext_id = 5;
+        video->feedback |= SDP_FB_TRANSPORT_CC;
+    }
     struct answer_track *audio = &answer->tracks[TRACK_AUDIO];
     audio->codec = kind & 2 ? CODEC_NONE : CODEC_OPUS;
     audio->pt = kind & 4 ? 96 : 111;
@@ -73,7 +83,8 @@ static void send_feedback(struct feedback *f, struct media *m, uint64_t now_us)
     uint8_t bytes[FEEDBACK_PACKET_MAX];
     struct writer w;
     writer_init(&w, bytes, sizeof(bytes));
-    (void)feedback_write(f, m, now_us, &w);
+    for (unsigned i = 0; i < FEEDBACK_BURST_MAX && feedback_write(f, m, now_us, &w); i++)
+        writer_init(&w, bytes, sizeof(bytes));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
