@@ -4,6 +4,7 @@
 
 #include "lib/base/reader.h"
 #include "lib/proto/frame.h"
+#include "transcode/bits.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,59 +20,6 @@ enum nal_type { /* ITU-T H.264 table 7-1 */
                 NAL_END_OF_STREAM = 11,
                 NAL_FILLER = 12,
 };
-
-/* Bits of an SPS without its emulation prevention bytes; sticky error like struct reader. */
-struct bits {
-    uint8_t data[AVC_SET_MAX];
-    size_t count; /* bits */
-    size_t pos;
-    bool failed;
-};
-
-static void bits_init(struct bits *b, const uint8_t *data, size_t len)
-{
-    size_t used = 0;
-    unsigned zeros = 0;
-    memset(b, 0, sizeof *b);
-    for (size_t i = 0; i < len && used < sizeof b->data; i++) {
-        if (zeros >= 2 && data[i] == 3) { /* 7.4.1: emulation_prevention_three_byte */
-            zeros = 0;
-            continue;
-        }
-        zeros = data[i] == 0 ? zeros + 1 : 0;
-        b->data[used++] = data[i];
-    }
-    b->count = used * 8;
-}
-
-static uint32_t bits_read(struct bits *b, unsigned count)
-{
-    uint32_t value = 0;
-    if (b->failed || count > b->count - b->pos) {
-        b->failed = true;
-        return 0;
-    }
-    for (; count > 0; count--, b->pos++)
-        value = value << 1 | (b->data[b->pos / 8] >> (7 - b->pos % 8) & 1u);
-    return value;
-}
-
-/* ue(v), 9.1; values above 2^31 - 2 do not occur in an SPS that we accept. */
-static uint32_t bits_ue(struct bits *b)
-{
-    unsigned zeros = 0;
-    while (!b->failed && bits_read(b, 1) == 0) {
-        if (++zeros > 30)
-            b->failed = true;
-    }
-    return b->failed ? 0 : (1u << zeros) - 1 + bits_read(b, zeros);
-}
-
-static int32_t bits_se(struct bits *b)
-{
-    uint32_t code = bits_ue(b);
-    return code & 1 ? (int32_t)(code / 2 + 1) : -(int32_t)(code / 2);
-}
 
 static void skip_scaling_list(struct bits *b, unsigned size)
 {
@@ -165,7 +113,7 @@ int avc_parse_sps(const uint8_t *data, size_t len, struct avc_sps *out)
     struct avc_sps sps = {.chroma_format = 1, .luma_bits = 8, .chroma_bits = 8};
     if (len < 4 || len > AVC_SET_MAX || (data[0] & 0x1f) != NAL_SPS)
         return -EBADMSG;
-    bits_init(&b, data + 1, len - 1);
+    bits_init_nal(&b, data + 1, len - 1);
     sps.profile = (uint8_t)bits_read(&b, 8);
     sps.constraints = (uint8_t)bits_read(&b, 8);
     sps.level = (uint8_t)bits_read(&b, 8);

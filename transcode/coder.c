@@ -138,8 +138,14 @@ const struct avc_sets *coder_sets(const struct coder *c)
     return encoder_sets(c->encoder);
 }
 
-bool coder_changes_size(const struct coder *c, unsigned width, unsigned height)
+bool coder_changes_size(const struct coder *c)
 {
-    return c->encoder != NULL &&
-           ((int)(width & ~1u) != c->width || (int)(height & ~1u) != c->height);
+    return c->encoder != NULL && c->picture->data[0] != NULL &&
+           ((c->picture->width & ~1) != c->width || (c->picture->height & ~1) != c->height);
+}
+
+void coder_size(const struct coder *c, unsigned *out_width, unsigned *out_height)
+{
+    *out_width = (unsigned)c->picture->width;
+    *out_height = (unsigned)c->picture->height;
 }

@@ -42,7 +42,9 @@ int coder_encode(struct coder *c, int64_t pts, bool key, struct coder_unit *out)
 
 /* The encoder's parameter sets, after coder_prepare. */
 const struct avc_sets *coder_sets(const struct coder *c);
-/* Would a picture of this size need another encoder than there is now? */
-bool coder_changes_size(const struct coder *c, unsigned width, unsigned height);
+/* Does the last picture need another encoder than there is? */
+bool coder_changes_size(const struct coder *c);
+/* Size of the last picture; 0 x 0 when there is none. */
+void coder_size(const struct coder *c, unsigned *out_width, unsigned *out_height);
 
 #endif

@@ -15,6 +15,7 @@ struct decoder {
     AVCodecContext *codec;
     AVPacket *packet;
     AVFrame *picture;
+    AVFrame *next;
 };
 
 static int open_codec(struct decoder *d, const AVCodec *codec, const struct decoder_config *config)
@@ -22,7 +23,8 @@ static int open_codec(struct decoder *d, const AVCodec *codec, const struct deco
     d->codec = avcodec_alloc_context3(codec);
     d->packet = av_packet_alloc();
     d->picture = av_frame_alloc();
-    if (d->codec == NULL || d->packet == NULL || d->picture == NULL)
+    d->next = av_frame_alloc();
+    if (d->codec == NULL || d->packet == NULL || d->picture == NULL || d->next == NULL)
         return -ENOMEM;
     d->codec->thread_count = 1;
     if (!config->reorders)
@@ -38,17 +40,26 @@ static int open_codec(struct decoder *d, const AVCodec *codec, const struct deco
     return avlib_error(avcodec_open2(d->codec, codec, NULL));
 }
 
+/* By name: the identifier alone might give a library that is no match for its input. */
+static const char *decoder_name(enum codec codec)
+{
+    static const char *const names[CODEC_COUNT] = {
+        [CODEC_H264] = "h264", [CODEC_VP8] = "vp8",      [CODEC_VP9] = "vp9",
+        [CODEC_H265] = "hevc", [CODEC_AV1] = "libdav1d", /* FFmpeg's own needs hardware */
+    };
+    return (unsigned)codec < CODEC_COUNT ? names[codec] : NULL;
+}
+
 int decoder_new(const struct decoder_config *config, struct decoder **out)
 {
-    enum codec codec = config->codec;
-    /* By name: the identifier alone might give libvpx. */
-    const AVCodec *native = avcodec_find_decoder_by_name(codec == CODEC_VP8 ? "vp8" : "h264");
-    if (native == NULL || (codec != CODEC_VP8 && codec != CODEC_H264))
+    const char *name = decoder_name(config->codec);
+    const AVCodec *codec = name != NULL ? avcodec_find_decoder_by_name(name) : NULL;
+    if (codec == NULL)
         return -ENOTSUP;
     struct decoder *d = calloc(1, sizeof *d);
     if (d == NULL)
         return -ENOMEM;
-    int result = open_codec(d, native, config);
+    int result = open_codec(d, codec, config);
     if (result != 0) {
         decoder_free(d);
         return result;
@@ -64,6 +75,7 @@ void decoder_free(struct decoder *d)
     avcodec_free_context(&d->codec);
     av_packet_free(&d->packet);
     av_frame_free(&d->picture);
+    av_frame_free(&d->next);
     free(d);
 }
 
@@ -83,6 +95,10 @@ int decoder_push(struct decoder *d, const uint8_t *data, size_t len, int64_t pts
         result = avcodec_receive_frame(d->codec, d->picture);
     if (result < 0)
         return avlib_error(result);
+    while (avcodec_receive_frame(d->codec, d->next) >= 0) { /* the best spatial layer is last */
+        av_frame_unref(d->picture);
+        av_frame_move_ref(d->picture, d->next);
+    }
     if (d->picture->format != AV_PIX_FMT_YUV420P && d->picture->format != AV_PIX_FMT_YUVJ420P)
         return -ENOTSUP;
     *out = d->picture;

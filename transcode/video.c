@@ -2,10 +2,11 @@
 #include "transcode/video.h"
 
 #include "transcode/avc.h"
+#include "transcode/codedhead.h"
 #include "transcode/coder.h"
 #include "transcode/gop.h"
+#include "transcode/hevchead.h"
 #include "transcode/reorder.h"
-#include "transcode/vp8head.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -210,9 +211,13 @@ static int announce_coder(struct video *v)
 static int encode(struct video *v, int64_t pts)
 {
     struct coder_unit unit;
-    bool changed;
-    int result = coder_prepare(v->coder, &changed);
-    if (result == 0 && changed)
+    bool changes = coder_changes_size(v->coder), opened;
+    if (changes && pts - v->changed_pts < CHANGE)
+        return 0;
+    if (changes)
+        v->changed_pts = pts;
+    int result = coder_prepare(v->coder, &opened);
+    if (result == 0 && opened)
         result = announce_coder(v);
     if (result != 0)
         return result;
@@ -246,6 +251,14 @@ static int bridge(struct video *v, int64_t pts)
     return result;
 }
 
+/* Upright or turned: telephones publish both. */
+static bool may_decode(const struct video *v, unsigned width, unsigned height)
+{
+    const struct video_config *c = &v->config;
+    return (width <= c->max_width && height <= c->max_height) ||
+           (height <= c->max_width && width <= c->max_height);
+}
+
 /* Decodes a frame and encodes the picture; errors of the decoder are the publisher's. When frames
  * wait because that takes too long, pictures are left out first, then whole frames: nothing is ever
  * queued. */
@@ -267,6 +280,13 @@ static int transcode(struct video *v, const uint8_t *data, size_t len, int64_t p
         v->needs_key = true;
         return result == -ENOTSUP ? -ENOTSUP : -EAGAIN;
     }
+    unsigned width, height;
+    coder_size(v->coder, &width, &height);
+    if (!may_decode(v, width, height)) { /* sizes change between key frames too */
+        coder_forget(v->coder);
+        v->needs_key = true;
+        return -ENOTSUP;
+    }
     if (v->backlog_us > VIDEO_SPARE_US && pts - v->encoded_pts < SPARSE)
         return 0;
     return encode(v, pts);
@@ -285,43 +305,28 @@ static int start_coding(struct video *v, enum codec codec)
     return 0;
 }
 
-/* Upright or turned: telephones publish both. */
-static bool may_decode(const struct video *v, unsigned width, unsigned height)
+static int push_coded(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts)
 {
-    const struct video_config *c = &v->config;
-    return (width <= c->max_width && height <= c->max_height) ||
-           (height <= c->max_width && width <= c->max_height);
-}
-
-/* May the picture that a key frame announces be decoded? Sizes change at most every
- * VIDEO_CHANGE_US. */
-static int accept_vp8_key(struct video *v, const struct vp8head *head, int64_t pts)
-{
-    if (!may_decode(v, head->width, head->height)) {
+    struct codedhead head;
+    enum codec codec = frame->codec;
+    int result = codedhead_parse(codec, payload, frame->len, &head);
+    bool starts = v->codec != codec || !coder_is_open(v->coder);
+    if (result == 0 && head.key && !may_decode(v, head.width, head.height))
+        result = -ENOTSUP;
+    if (result == -ENOTSUP) {
         v->needs_key = true;
-        return -ENOTSUP;
+        return result;
     }
-    bool changes = coder_changes_size(v->coder, head->width, head->height);
-    if (changes && pts - v->changed_pts < CHANGE)
-        return drop(v);
-    if (changes)
-        v->changed_pts = pts;
-    v->needs_key = false;
-    return 0;
-}
-
-static int push_vp8(struct video *v, const struct frame *frame, const uint8_t *payload, int64_t pts)
-{
-    struct vp8head head;
-    int result = vp8head_parse(payload, frame->len, &head);
-    bool starts = v->codec != CODEC_VP8 || !coder_is_open(v->coder);
     if (result != 0 || (!head.key && (v->needs_key || starts)))
         return drop(v);
-    if (head.key)
-        result = accept_vp8_key(v, &head, pts);
-    if (result == 0 && starts)
-        result = start_coding(v, CODEC_VP8);
-    return result == 0 ? transcode(v, payload, frame->len, pts) : result;
+    if (starts)
+        result = start_coding(v, codec);
+    if (result != 0)
+        return result;
+    v->needs_key = false;
+    if (codec == CODEC_H265)
+        hevchead_to_start_codes(payload, frame->len);
+    return transcode(v, payload, frame->len, pts);
 }
 
 /* ---- H.264 ---- */
@@ -418,7 +423,7 @@ int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int
 {
     if (frame->codec == CODEC_H264)
         return push_h264(v, frame, payload, pts);
-    return push_vp8(v, frame, payload, pts);
+    return push_coded(v, frame, payload, pts);
 }
 
 /* ---- filling ---- */

@@ -15,13 +15,13 @@ static uint16_t read_u16_little(struct reader *r)
     return (uint16_t)(low | reader_u8(r) << 8);
 }
 
-int vp8head_parse(const uint8_t *data, size_t len, struct vp8head *out)
+int vp8head_parse(const uint8_t *data, size_t len, struct codedhead *out)
 {
     struct reader r;
     reader_init(&r, data, len);
     uint32_t tag = reader_u8(&r);
     tag |= (uint32_t)read_u16_little(&r) << 8;
-    struct vp8head head = {.key = (tag & 1) == 0};
+    struct codedhead head = {.key = (tag & 1) == 0};
     if (head.key) {
         uint32_t start = reader_u24(&r);
         if (reader_ok(&r) && start != START_CODE)

@@ -2,20 +2,11 @@
 #ifndef SLUICE_TRANSCODE_VP8HEAD_H
 #define SLUICE_TRANSCODE_VP8HEAD_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-/* width and height are 0 for an inter frame. */
-struct vp8head {
-    bool key;
-    uint16_t width;
-    uint16_t height;
-};
+#include "transcode/codedhead.h"
 
 /* Reads the frame tag and, of a key frame, start code and size (RFC 6386 9.1). 0, or -EBADMSG for
  * a short frame, a wrong start code, an unknown version, a first partition longer than the frame,
  * or an empty picture. */
-int vp8head_parse(const uint8_t *data, size_t len, struct vp8head *out);
+int vp8head_parse(const uint8_t *data, size_t len, struct codedhead *out);
 
 #endif

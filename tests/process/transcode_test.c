@@ -266,6 +266,42 @@ static void transcodes_VP8(void **state)
     publish_and_check(RAWMEDIA_VP8);
 }
 
+/* Key frames of a codec that needs libraries of its own, inside the sandbox. */
+static void transcodes_key_frames(enum codec codec, const char *path)
+{
+    struct peer p;
+    struct publisher from;
+    uint8_t data[8192];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t len = fread(data, 1, sizeof data, file);
+    fclose(file);
+    start(&p);
+    publisher_open(&from, RAWMEDIA_H264);
+    assert_int_equal(send_bind(&p, &from, false, FIRST_MSN), 0);
+    for (int i = 0; i < 30; i++) {
+        struct frame head = {.len = (uint32_t)len,
+                             .codec = (uint8_t)codec,
+                             .flags = FRAME_KEY,
+                             .pts_us = (int64_t)clock_now_us() + i * INT64_C(33333)};
+        struct iovec parts[] = {{.iov_base = &head, .iov_len = sizeof head},
+                                {.iov_base = data, .iov_len = len}};
+        assert_int_equal(ring_write(from.ring, parts, 2), 0);
+    }
+    assert_true(peer_wait_log(&p, "width=64", WAIT_MS));
+    assert_non_null(peer_wait(&p, MSG_PLAYABLE, WAIT_MS));
+    publisher_close(&from);
+    peer_stop(&p);
+}
+
+static void transcodes_VP9_AV1_and_H265(void **state)
+{
+    (void)state;
+    transcodes_key_frames(CODEC_VP9, "tests/process/media/key.vp9");
+    transcodes_key_frames(CODEC_AV1, "tests/process/media/key.av1");
+    transcodes_key_frames(CODEC_H265, "tests/process/media/key.h265");
+}
+
 static void an_unclean_end_leaves_the_playlist_open(void **state)
 {
     struct peer p;
@@ -483,6 +519,7 @@ int main(void)
         cmocka_unit_test(I6_ready_with_sandbox_and_nothing_else_open),
         cmocka_unit_test(passes_H264_through),
         cmocka_unit_test(transcodes_VP8),
+        cmocka_unit_test(transcodes_VP9_AV1_and_H265),
         cmocka_unit_test(an_unclean_end_leaves_the_playlist_open),
         cmocka_unit_test(a_late_consumer_gets_window_and_live_parts),
         cmocka_unit_test(a_successor_continues_on_the_same_ring),

@@ -29,14 +29,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     memcpy(copy, data, len);
     if (avc_strip(copy, len, &sets, &unit) == 0) {
         assert(unit.len <= len);
-        used += sum(copy, unit.len);
+        used = sum(copy, unit.len);
         if (avc_parse_sps(sets.sps.bytes, sets.sps.len, &sps) == 0) {
             uint8_t config[AVC_CONFIG_MAX];
             char codecs[AVC_CODECS_MAX];
             struct writer w;
             writer_init(&w, config, sizeof config);
             if (avc_write_config(&sets, &sps, &w) == 0)
-                used += sum(config, w.len);
+                used = used + sum(config, w.len);
             avc_format_codecs(&sps, codecs);
             assert(strlen(codecs) == 11);
         }

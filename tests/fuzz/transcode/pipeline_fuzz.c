@@ -2,7 +2,7 @@
  * that the chunker asserts, nor crash a stage.
  *
  * Input: commands of 6 bytes, followed by as many payload bytes as they say:
- *   u8 what (0 video, 1 audio, 2 pause, 3 frames lost), u8 flags and codec, u16 milliseconds to
+ *   u8 what (0 video, 1 audio, 2 pause, 3 frames lost) and codec, u8 flags, u16 milliseconds to
  * pass, u16 payload length. */
 #include "transcode/pipeline.h"
 
@@ -47,13 +47,13 @@ static void push(struct pipeline *p, struct reader *r, unsigned what, unsigned f
                  uint64_t now_us)
 {
     const uint8_t *bytes = reader_bytes(r, len);
+    static const enum codec codecs[] = {CODEC_H264, CODEC_VP9, CODEC_AV1, CODEC_H265};
+    enum codec video = flags & 0x80 ? CODEC_VP8 : codecs[what >> 2 & 3];
     int64_t skew_us = (int64_t)((flags >> 4) & 7) * 40000 - 120000; /* late, in time, or early */
     struct frame frame = {
         .len = (uint32_t)len,
-        .track = what == 0 ? TRACK_VIDEO : TRACK_AUDIO,
-        .codec = what == 1      ? CODEC_OPUS
-                 : flags & 0x80 ? CODEC_VP8
-                                : CODEC_H264,
+        .track = (what & 3) == 0 ? TRACK_VIDEO : TRACK_AUDIO,
+        .codec = (uint8_t)((what & 3) == 1 ? CODEC_OPUS : video),
         .flags = flags & 7,
         .pts_us = (int64_t)now_us + skew_us,
         .wall_us = (int64_t)now_us,
@@ -92,13 +92,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (pipeline_new(&loop, &settings, &bind, &hooks, &p) != 0)
         return 0;
     for (int i = 0; i < COMMANDS_MAX && reader_left(&r) >= 6; i++) {
-        unsigned what = reader_u8(&r) & 3u, flags = reader_u8(&r);
+        unsigned what = reader_u8(&r), flags = reader_u8(&r);
         uint64_t until_us = now_us + (uint64_t)(reader_u16(&r) & 0x7ff) * 1000;
         size_t payload = reader_u16(&r);
         pass(p, &now_us, until_us);
-        if (what < 2)
+        if ((what & 3) < 2)
             push(p, &r, what, flags, payload, now_us);
-        else if (what == 3)
+        else if ((what & 3) == 3)
             pipeline_lose(p);
         assert(pipeline_tick(p, now_us) == 0);
     }

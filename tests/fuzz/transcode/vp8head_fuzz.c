@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct vp8head head;
+    struct codedhead head;
     if (vp8head_parse(data, len, &head) == 0)
         assert(head.key == (head.width > 0 && head.height > 0));
     return 0;

@@ -76,7 +76,7 @@ static void VP8_decodes_without_delay(void **state)
     AVCodecContext *vp8 = media_open_vp8(176, 144);
     d = open_decoder(CODEC_VP8, 176 * 144);
     for (int i = 0; i < 30; i++) {
-        media_vp8(vp8, i, i == 0, &unit);
+        media_coded(vp8, i, i == 0, &unit);
         assert_int_equal(decoder_push(d, unit.data, unit.len, 0, &picture), 0);
         assert_int_equal(picture->width, 176);
     }
@@ -90,7 +90,7 @@ static void M3_larger_pictures_than_allowed_are_refused(void **state)
     const AVFrame *picture;
     struct decoder *d = NULL;
     AVCodecContext *vp8 = media_open_vp8(640, 480);
-    media_vp8(vp8, 0, true, &unit);
+    media_coded(vp8, 0, true, &unit);
     d = open_decoder(CODEC_VP8, 64 * 64);
     assert_true(decoder_push(d, unit.data, unit.len, 0, &picture) < 0);
     decoder_free(d);
@@ -113,7 +113,7 @@ static void M9_broken_frames_are_errors_not_crashes(void **state)
     d = open_decoder(CODEC_VP8, 176 * 144);
     srand(9);
     for (int i = 0; i < 300; i++) {
-        media_vp8(vp8, i, i % 10 == 0, &unit);
+        media_coded(vp8, i, i % 10 == 0, &unit);
         for (int k = 0; k < 5; k++)
             unit.data[(size_t)rand() % unit.len] ^= (uint8_t)(1 << rand() % 8);
         int result = decoder_push(d, unit.data, i % 7 ? unit.len : unit.len / 2, 0, &picture);

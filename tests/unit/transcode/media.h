@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/proto/stream.h"
 #include "transcode/encoder.h"
 
 #include <libavcodec/avcodec.h>
@@ -115,11 +116,36 @@ static inline bool media_b_frames(AVCodecContext *c, int number, struct media_un
     return ready;
 }
 
-static inline AVCodecContext *media_open_vp8(int width, int height)
+/* Options of FFmpeg's wrappers for a live encoder: pairs, ended by NULL. */
+struct media_coder {
+    const char *name;
+    const char *options[8];
+};
+
+static inline const struct media_coder *media_coder_of(enum codec codec)
 {
-    const AVCodec *codec = avcodec_find_encoder_by_name("libvpx");
-    assert_non_null(codec);
-    AVCodecContext *c = avcodec_alloc_context3(codec);
+    static const struct media_coder coders[CODEC_COUNT] = {
+        [CODEC_VP8] = {"libvpx",
+                       {"deadline", "realtime", "lag-in-frames", "0", "auto-alt-ref", "0"}},
+        [CODEC_VP9] = {"libvpx-vp9",
+                       {"deadline", "realtime", "lag-in-frames", "0", "cpu-used", "8"}},
+        [CODEC_AV1] = {"libaom-av1", {"usage", "realtime", "lag-in-frames", "0", "cpu-used", "8"}},
+        [CODEC_H265] = {"libx265",
+                        {"preset", "ultrafast", "tune", "zerolatency", "forced-idr", "1",
+                         "x265-params",
+                         "bframes=0:repeat-headers=1:annexb=0:info=0:log-level=none:pools=none:"
+                         "frame-threads=1"}},
+    };
+    return &coders[codec];
+}
+
+/* An encoder of one of those codecs, one frame in, one out. */
+static inline AVCodecContext *media_open(enum codec codec, int width, int height)
+{
+    const struct media_coder *coder = media_coder_of(codec);
+    const AVCodec *found = avcodec_find_encoder_by_name(coder->name);
+    assert_non_null(found);
+    AVCodecContext *c = avcodec_alloc_context3(found);
     assert_non_null(c);
     c->width = width;
     c->height = height;
@@ -129,14 +155,20 @@ static inline AVCodecContext *media_open_vp8(int width, int height)
     c->bit_rate = 500000;
     c->gop_size = 100000;
     c->thread_count = 1;
-    assert_true(av_opt_set(c->priv_data, "deadline", "realtime", 0) >= 0);
-    assert_true(av_opt_set_int(c->priv_data, "lag-in-frames", 0, 0) >= 0);
-    assert_true(av_opt_set_int(c->priv_data, "auto-alt-ref", 0, 0) >= 0);
-    assert_true(avcodec_open2(c, codec, NULL) >= 0);
+    for (size_t i = 0; i + 1 < sizeof coder->options / sizeof *coder->options; i += 2) {
+        if (coder->options[i] != NULL)
+            assert_true(av_opt_set(c->priv_data, coder->options[i], coder->options[i + 1], 0) >= 0);
+    }
+    assert_true(avcodec_open2(c, found, NULL) >= 0);
     return c;
 }
 
-static inline void media_vp8(AVCodecContext *c, int number, bool key, struct media_unit *out)
+static inline AVCodecContext *media_open_vp8(int width, int height)
+{
+    return media_open(CODEC_VP8, width, height);
+}
+
+static inline void media_coded(AVCodecContext *c, int number, bool key, struct media_unit *out)
 {
     AVFrame *picture = media_picture(c->width, c->height, number);
     AVPacket *packet = av_packet_alloc();

@@ -1,6 +1,7 @@
 /* What publishers may send beside a browser's H.264 and VP8, through the whole pipeline. */
 #include "transcode/pipeline.h"
 
+#include "tests/unit/transcode/leaks.h"
 #include "tests/unit/transcode/world.h"
 #include "transcode/avlib.h"
 
@@ -73,6 +74,92 @@ static void COD_07_a_stall_of_B_frames_is_covered(void **state)
     assert_decodes(0, 150);
 }
 
+static void transcodes(enum codec codec)
+{
+    struct publisher p;
+    bind_world(3, false);
+    publisher_open_codec(&p, codec);
+    publish(&p, 3);
+    publisher_resize(&p, 640, 360);
+    publish(&p, 2);
+    assert_int_equal(world->viewer->inits[0], 2);
+    assert_int_equal(world->viewer->init[0].width, 640);
+    assert_int_equal(world->viewer->init[0].height, 360);
+    int wanted = world->wanted_keys;
+    pipeline_lose(world->pipeline);
+    publish(&p, 1);
+    assert_true(world->wanted_keys > wanted);
+    p.video_on = false;
+    publish(&p, 1.5); /* the last picture is repeated */
+    p.video_on = true;
+    publish(&p, 1);
+    publisher_close(&p);
+    struct ledger_sums sums = end_and_sum();
+    assert_int_equal(sums.breaks, 1);
+    assert_int_equal(sums.dependent, 0);
+    assert_decodes(0, 190);
+}
+
+static void transcodes_VP9(void **state)
+{
+    (void)state;
+    transcodes(CODEC_VP9);
+}
+
+static void transcodes_AV1(void **state)
+{
+    (void)state;
+    transcodes(CODEC_AV1);
+}
+
+static void transcodes_H265(void **state)
+{
+    (void)state;
+    transcodes(CODEC_H265);
+}
+
+static void M3_too_large_pictures_are_not_decoded(void **state)
+{
+    static const enum codec codecs[] = {CODEC_VP9, CODEC_AV1, CODEC_H265};
+    (void)state;
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
+        struct publisher p;
+        if (i > 0) { /* the fixture does it all again */
+            (void)tear_down(NULL);
+            (void)set_up(NULL);
+        }
+        settings.max_width = settings.max_height = 256;
+        bind_world(1, false);
+        settings.max_width = 1280;
+        settings.max_height = 720;
+        publisher_open_codec(&p, codecs[i]);
+        publish(&p, 4);
+        publisher_close(&p);
+        for (uint32_t k = 0; k < world->viewer->inits[0]; k++)
+            assert_true(world->viewer->init[0].width != 320);
+    }
+}
+
+static void another_codec_is_a_break(void **state)
+{
+    (void)state;
+    struct publisher p;
+    bind_world(1, false);
+    publisher_open_codec(&p, CODEC_VP9);
+    p.audio_on = false;
+    publish(&p, 2);
+    p.codec = CODEC_H264;
+    publisher_resize(&p, 320, 180);
+    publish(&p, 2);
+    p.codec = CODEC_AV1;
+    publisher_resize(&p, 320, 180);
+    publish(&p, 2);
+    publisher_close(&p);
+    assert_int_equal(end_and_sum().breaks, 2);
+    assert_int_equal(world->viewer->inits[0], 3);
+    assert_decodes(0, 150);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -80,6 +167,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(COD_07_B_frames_are_shown_in_time),
         TEST(COD_07_a_stall_of_B_frames_is_covered),
+        TEST(transcodes_VP9),
+        TEST(transcodes_AV1),
+        TEST(transcodes_H265),
+        TEST(M3_too_large_pictures_are_not_decoded),
+        TEST(another_codec_is_a_break),
     };
     avlib_silence();
     return cmocka_run_group_tests(tests, NULL, NULL);

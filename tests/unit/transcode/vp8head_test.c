@@ -17,7 +17,7 @@ static const uint8_t key[] = {0x90, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x42, 0xe0, 0x
 static void a_key_frame_tells_its_size(void **state)
 {
     (void)state;
-    struct vp8head head;
+    struct codedhead head;
     assert_int_equal(vp8head_parse(key, sizeof key, &head), 0);
     assert_true(head.key);
     assert_int_equal(head.width, 640);
@@ -28,7 +28,7 @@ static void an_inter_frame_has_none(void **state)
 {
     (void)state;
     static const uint8_t inter[] = {0x51, 0, 0, 9, 9};
-    struct vp8head head;
+    struct codedhead head;
     assert_int_equal(vp8head_parse(inter, sizeof inter, &head), 0);
     assert_false(head.key);
     assert_int_equal(head.width, 0);
@@ -37,7 +37,7 @@ static void an_inter_frame_has_none(void **state)
 static void truncation_at_every_length_is_refused(void **state)
 {
     (void)state;
-    struct vp8head head;
+    struct codedhead head;
     for (size_t len = 0; len < sizeof key; len++)
         assert_int_equal(vp8head_parse(key, len, &head), -EBADMSG);
 }
@@ -45,7 +45,7 @@ static void truncation_at_every_length_is_refused(void **state)
 static void wrong_fields_are_refused(void **state)
 {
     (void)state;
-    struct vp8head head = {.width = 7};
+    struct codedhead head = {.width = 7};
     uint8_t data[sizeof key];
     memcpy(data, key, sizeof key);
     data[4] = 2; /* start code */

@@ -286,7 +286,8 @@ static void deliver(enum track track, enum codec codec, int64_t pts_us, uint8_t 
 /* A publisher like Chromium: answers key requests after 50 ms. */
 struct publisher {
     struct encoder *h264;
-    AVCodecContext *vp8;
+    AVCodecContext *coded; /* NULL: H.264 by our own encoder */
+    enum codec codec;
     AVCodecContext *opus;
     int width, height;
     int number;       /* video frames made */
@@ -302,33 +303,37 @@ struct publisher {
 
 static void publisher_resize(struct publisher *p, int width, int height)
 {
-    bool vp8 = p->vp8 != NULL;
+    bool coded = p->codec != CODEC_H264;
     encoder_free(p->h264);
     p->h264 = NULL;
-    avcodec_free_context(&p->vp8);
+    avcodec_free_context(&p->coded);
     p->width = width;
     p->height = height;
-    if (vp8)
-        p->vp8 = media_open_vp8(width, height);
+    if (coded)
+        p->coded = media_open(p->codec, width, height);
     else
         assert_int_equal(encoder_new(width, height, 500000, &p->h264), 0);
     world->key_due = true;
     world->asked_us = 0;
 }
 
-static inline void publisher_open(struct publisher *p, bool vp8)
+static inline void publisher_open_codec(struct publisher *p, enum codec codec)
 {
-    *p = (struct publisher){.interval_us = 33333, .audio_on = true, .video_on = true};
-    if (vp8)
-        p->vp8 = media_open_vp8(16, 16);
+    *p = (struct publisher){
+        .codec = codec, .interval_us = 33333, .audio_on = true, .video_on = true};
     p->opus = media_open_opus();
     publisher_resize(p, 320, 180);
+}
+
+static inline void publisher_open(struct publisher *p, bool vp8)
+{
+    publisher_open_codec(p, vp8 ? CODEC_VP8 : CODEC_H264);
 }
 
 static inline void publisher_close(struct publisher *p)
 {
     encoder_free(p->h264);
-    avcodec_free_context(&p->vp8);
+    avcodec_free_context(&p->coded);
     avcodec_free_context(&p->opus);
 }
 
@@ -341,13 +346,13 @@ static inline void publish_video(struct publisher *p)
         key |= world->key_due && world->now_us >= world->asked_us + 50000;
     if (key)
         world->key_due = false;
-    if (p->vp8 != NULL)
-        media_vp8(p->vp8, p->number, key, &unit);
+    if (p->coded != NULL)
+        media_coded(p->coded, p->number, key, &unit);
     else
         media_h264(p->h264, p->width, p->height, p->number, key, &unit);
     p->number++;
     if (p->video_on)
-        deliver(TRACK_VIDEO, p->vp8 ? CODEC_VP8 : CODEC_H264, p->video_us, key ? FRAME_KEY : 0);
+        deliver(TRACK_VIDEO, p->codec, p->video_us, key ? FRAME_KEY : 0);
     p->video_us += p->pause_us != NULL ? p->pause_us(p->number) : p->interval_us;
 }
 
