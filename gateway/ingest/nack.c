@@ -8,10 +8,6 @@
 
 #define OVERTAKES 100u /* per mille of the holes: this network does not keep the order */
 #define LATE_FADE 64u  /* each true loss takes this part off the wait for overtaken packets */
-#define LEAST_CREEP 64u
-#define LEAST_FADE                                                                                 \
-    128u /* part that a packet which came too soon takes off the least round trip                  \
-          */
 
 void nack_init(struct nack *n)
 {
@@ -21,6 +17,8 @@ void nack_init(struct nack *n)
     n->overtaken_permille = 0;
     n->round_trip = (struct nack_mean){.known = false};
     n->least_us = 0;
+    n->since_next = 0;
+    memset(n->since_us, 0, sizeof(n->since_us));
     n->late = (struct nack_mean){.known = false};
 }
 
@@ -88,16 +86,21 @@ static void note_share(struct nack *n, bool overtaken)
 }
 
 /* The time since the first request is never less than the round trip, however often it was
- * repeated; its minimum is the shortest round trip. It creeps up, so that a longer way is noticed.
- */
+ * repeated. The least of the last ones counts, but for one: some packets come by chance soon
+ * after they were asked for, merely late or as a browser's probe (RTP-07). */
 static void learn_least(struct nack *n, uint64_t since_first_us)
 {
-    if (!n->round_trip.known || since_first_us < n->least_us)
-        n->least_us = since_first_us;
-    else if (since_first_us < 2 * n->least_us) /* not after many tries */
-        n->least_us += (since_first_us - n->least_us) / LEAST_CREEP;
-    else
-        n->least_us += n->least_us / LEAST_CREEP / 4;
+    uint32_t sorted[NACK_SINCE_COUNT];
+    size_t count = 0;
+    n->since_us[n->since_next] = (uint32_t)within(since_first_us, 1, NACK_SAMPLE_MAX_US);
+    n->since_next = (n->since_next + 1) % NACK_SINCE_COUNT;
+    for (size_t i = 0; i < NACK_SINCE_COUNT && n->since_us[i] != 0; i++) {
+        size_t at = count++;
+        for (; at > 0 && sorted[at - 1] > n->since_us[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = n->since_us[i];
+    }
+    n->least_us = sorted[(count - 1) / 8];
 }
 
 /* After a repeat the packet answers the last request that is old enough: Karn's rule would learn
@@ -110,7 +113,6 @@ static void learn_round_trip(struct nack *n, const struct nack_entry *entry, uin
         sample_us = now_us - entry->first_us;
     else if (entry->tries > 1 && too_soon(n, sample_us))
         sample_us = now_us - entry->previous_us;
-    learn_least(n, now_us - entry->first_us);
     learn(&n->round_trip, sample_us);
 }
 
@@ -141,28 +143,37 @@ int nack_add(struct nack *n, uint16_t first, uint16_t count, uint64_t now_us)
     return 0;
 }
 
+/* Not on the source for repairs: true when the packet was probably no answer. */
+static bool was_late(struct nack *n, const struct nack_entry *entry, bool early, uint64_t now_us)
+{
+    bool maybe = entry->tries == 1 && maybe_overtaken(n, now_us - entry->sent_us);
+    if (!early && !maybe && !n->uses_rtx)
+        return false;
+    learn_late(n, now_us - entry->found_us);
+    if (!maybe && !n->uses_rtx) /* or else the way became shorter */
+        learn_least(n, now_us - entry->first_us);
+    return true;
+}
+
 static enum nack_arrival judge(struct nack *n, const struct nack_entry *entry, bool rtx,
                                uint64_t now_us)
 {
-    uint64_t late_us = now_us - entry->found_us;
+    bool early = entry->tries == 1 && too_soon(n, now_us - entry->sent_us);
+    if (entry->tries == 0 && rtx) /* a probe came in time */
+        return NACK_REPAIRED;
     if (entry->tries == 0) {
-        learn_late(n, late_us);
+        learn_late(n, now_us - entry->found_us);
         note_share(n, true);
         return NACK_OVERTAKEN;
     }
-    uint64_t passed_us = now_us - entry->sent_us;
-    bool early = entry->tries == 1 && too_soon(n, passed_us);
-    bool maybe = entry->tries == 1 && maybe_overtaken(n, passed_us);
-    if (!rtx && (early || maybe || n->uses_rtx)) {
-        learn_late(n, late_us);
-        if (early && !n->uses_rtx) /* or else the way became shorter */
-            n->least_us -= n->least_us / LEAST_FADE;
+    if (!rtx && was_late(n, entry, early, now_us))
         return NACK_OVERTAKEN;
-    }
     n->uses_rtx = rtx;
     note_share(n, false);
     fade_late(n);
-    learn_round_trip(n, entry, now_us);
+    learn_least(n, now_us - entry->first_us);
+    if (!early)
+        learn_round_trip(n, entry, now_us);
     return NACK_REPAIRED;
 }
 

@@ -20,6 +20,7 @@
 #define NACK_REPEAT_MIN_US 30000u
 #define NACK_REPEAT_MAX_US 500000u
 #define NACK_SAMPLE_MAX_US 1000000u
+#define NACK_SINCE_COUNT 16u
 
 #define NACK_ECHO_US 10000u /* between the two messages of one request */
 
@@ -47,7 +48,10 @@ struct nack {
     bool twice;
     bool uses_rtx; /* the source answers by RTX: what comes otherwise is no answer */
     struct nack_mean round_trip;
-    uint64_t least_us; /* shortest round trip seen lately; valid when round_trip is known */
+    uint64_t least_us; /* no answer comes sooner; valid when round_trip is known */
+    size_t since_next;
+    uint32_t
+        since_us[NACK_SINCE_COUNT]; /* from first requests to answers, the last ones; 0: none */
     struct nack_mean late;
     uint32_t overtaken_permille;
     struct nack_entry entries[NACK_LIST_MAX];

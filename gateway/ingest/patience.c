@@ -3,6 +3,7 @@
 
 #define MILLION 1000000u
 #define TRIES_MAX 16u
+#define ANSWERED_PERCENT 80u /* of the requests that arrive */
 
 void patience_init(struct patience *p, uint64_t bound_us)
 {
@@ -54,12 +55,13 @@ bool patience_is_heavy(const struct patience *p)
     return p->loss_permille >= PATIENCE_HEAVY;
 }
 
-/* Requests go out twice under heavy loss; their answer mostly comes once, because senders refuse to
- * repeat a packet again within a round trip. The way back is taken to be as bad. */
+/* Requests go out twice under heavy loss; their answer mostly comes once, because browsers refuse
+ * to repeat a packet again within a round trip, now and then also when it is just over. The way
+ * back is taken to be as bad. */
 static unsigned tries_needed(uint32_t loss_permille)
 {
     uint64_t loss = loss_permille * 1000u; /* per million */
-    uint64_t asked = MILLION - loss * loss / MILLION;
+    uint64_t asked = (MILLION - loss * loss / MILLION) * ANSWERED_PERCENT / 100;
     uint64_t failure = MILLION - asked * (MILLION - loss) / MILLION;
     uint64_t left = loss;
     unsigned tries = 0;
