@@ -120,6 +120,13 @@ static void playable(void *ctx)
     (void)role_send(&t->role, MSG_PLAYABLE, &session, NULL, 0, NULL);
 }
 
+static void refused(void *ctx)
+{
+    struct transcode *t = ctx;
+    const struct msg_number session = {.number = t->bind.session};
+    (void)role_send(&t->role, MSG_REFUSED, &session, NULL, 0, NULL);
+}
+
 /* ---- what the supervisor says ---- */
 
 static int on_bind(void *ctx, const struct chan_message *message)
@@ -130,6 +137,7 @@ static int on_bind(void *ctx, const struct chan_message *message)
         .want_key = want_key,
         .segment_opened = segment_opened,
         .playable = playable,
+        .refused = refused,
     };
     memcpy(&t->bind, message->body, sizeof t->bind);
     t->ring_fd = message->fds[0];

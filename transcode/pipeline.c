@@ -44,7 +44,9 @@ struct pipeline {
     bool ended;
     bool audio_started;
     bool audio_seen;
-    bool size_refused; /* logged once */
+    bool refused;        /* said so */
+    unsigned refusals;   /* video frames of no use since the last useful one */
+    uint64_t refused_us; /* the first of them */
     struct lateness lateness[TRACK_COUNT];
     int64_t wall_offset_us; /* wall clock minus media clock of the newest frame */
     uint64_t first_us;      /* first frame of any track seen; 0 = none */
@@ -252,13 +254,28 @@ static void learn_lateness(struct pipeline *p, const struct frame *frame, uint64
 }
 
 /* An error that a publisher can cause is none of ours. */
-static int tolerate(struct pipeline *p, int result)
+static int tolerate(int result)
 {
-    if (result == -ENOTSUP && !p->size_refused) {
-        p->size_refused = true;
-        log_event(LOG_WARN, "video_refused", "reason=size_or_format");
-    }
     return result == -EAGAIN || result == -ENOTSUP || result == -EBADMSG ? 0 : result;
+}
+
+/* Counts frames of no use; those dropped for want of a key frame say nothing. */
+static void judge(struct pipeline *p, int result, uint64_t now_us)
+{
+    if (result == 0)
+        p->refusals = 0;
+    if (result != -ENOTSUP && result != -EBADMSG)
+        return;
+    if (p->refusals++ == 0)
+        p->refused_us = now_us;
+    if (p->refusals == 1)
+        log_event(LOG_WARN, "video_refused", "reason=%s",
+                  result == -ENOTSUP ? "size_or_format" : "broken");
+    if (p->refused || p->refusals < PIPELINE_REFUSED_MIN ||
+        now_us - p->refused_us < PIPELINE_REFUSED_US)
+        return;
+    p->refused = true;
+    p->hooks.refused(p->hooks.ctx);
 }
 
 static int push_video(struct pipeline *p, const struct frame *frame, uint8_t *payload,
@@ -283,7 +300,9 @@ static int push_video(struct pipeline *p, const struct frame *frame, uint8_t *pa
     int64_t pts = timeline_video(&p->timeline, frame->pts_us);
     if (pts < 0)
         return 0;
-    return tolerate(p, video_push(p->video, frame, payload, pts));
+    int result = video_push(p->video, frame, payload, pts);
+    judge(p, result, now_us);
+    return tolerate(result);
 }
 
 static int run_audio(struct pipeline *p)
@@ -382,13 +401,13 @@ static int tick_video(struct pipeline *p, uint64_t now_us)
         log_event(LOG_INFO, "video_missing", NULL);
         int64_t start = timeline_video(&p->timeline, (int64_t)now_us);
         start = start > 0 ? start : 0;
-        return tolerate(p, video_fill(p->video, start, start));
+        return tolerate(video_fill(p->video, start, start));
     }
     int64_t now = timeline_video(&p->timeline, media_us(p, TRACK_VIDEO, now_us));
     video_cut_set_ahead(cut, timeline_us_ticks(audio_ahead_us(p), TIMELINE_VIDEO_SCALE));
     int result = video_cut_tick(cut, now, &state);
     if (result == 0 && state == VIDEO_CUT_STALLED)
-        result = tolerate(p, video_fill(p->video, 0, now)); /* the next one in a tick of its own */
+        result = tolerate(video_fill(p->video, 0, now)); /* the next one in a tick of its own */
     return result;
 }
 

@@ -13,12 +13,17 @@
 
 #include <stdint.h>
 
+/* Video that came for so long and was too large, of an unknown format or broken ends the stream. */
+#define PIPELINE_REFUSED_US 5000000
+#define PIPELINE_REFUSED_MIN 5 /* frames */
+
 /* What the stream tells the supervisor. */
 struct pipeline_hooks {
     void *ctx;
     void (*want_key)(void *ctx);
     void (*segment_opened)(void *ctx, uint64_t msn, uint64_t discontinuity_sequence);
     void (*playable)(void *ctx); /* once: each rendition has its first part */
+    void (*refused)(void *ctx);  /* once: for PIPELINE_REFUSED_US no video was of any use */
 };
 
 struct pipeline;

@@ -278,7 +278,7 @@ static int transcode(struct video *v, const uint8_t *data, size_t len, int64_t p
     v->blind = 0;
     if (result != 0) {
         v->needs_key = true;
-        return result == -ENOTSUP ? -ENOTSUP : -EAGAIN;
+        return result == -ENOTSUP ? -ENOTSUP : -EBADMSG;
     }
     unsigned width, height;
     coder_size(v->coder, &width, &height);
@@ -313,11 +313,11 @@ static int push_coded(struct video *v, const struct frame *frame, uint8_t *paylo
     bool starts = v->codec != codec || !coder_is_open(v->coder);
     if (result == 0 && head.key && !may_decode(v, head.width, head.height))
         result = -ENOTSUP;
-    if (result == -ENOTSUP) {
+    if (result != 0) {
         v->needs_key = true;
         return result;
     }
-    if (result != 0 || (!head.key && (v->needs_key || starts)))
+    if (!head.key && (v->needs_key || starts))
         return drop(v);
     if (starts)
         result = start_coding(v, codec);
@@ -332,16 +332,18 @@ static int push_coded(struct video *v, const struct frame *frame, uint8_t *paylo
 /* ---- H.264 ---- */
 
 /* Takes the parameter sets of a key frame in force: from here on H.264 is passed through. -EAGAIN
- * when they are unusable or change too often. */
+ * when they change too often, -ENOTSUP when they are of no use. */
 static int pass_through(struct video *v, const struct avc_sets *sets, int64_t pts)
 {
     struct avc_sps sps;
     struct writer w;
     uint8_t avcc[AVC_CONFIG_MAX];
     writer_init(&w, avcc, sizeof avcc);
-    if (pts - v->changed_pts < CHANGE || avc_parse_sps(sets->sps.bytes, sets->sps.len, &sps) != 0 ||
-        avc_write_config(sets, &sps, &w) != 0)
+    if (pts - v->changed_pts < CHANGE)
         return -EAGAIN;
+    if (avc_parse_sps(sets->sps.bytes, sets->sps.len, &sps) != 0 ||
+        avc_write_config(sets, &sps, &w) != 0)
+        return -ENOTSUP;
     coder_reset(v->coder);
     v->overrun = false;
     if (v->mode == VIDEO_CODING)
@@ -399,8 +401,10 @@ static int push_h264(struct video *v, const struct frame *frame, uint8_t *payloa
     if (result == 0 && !unit.picture)
         return 0; /* parameter sets that came alone: in force with the next key frame */
     note_arrival(v, pts);
-    if (result != 0 || (!unit.idr && (v->needs_key || v->codec != CODEC_H264)))
-        return drop(v);
+    if (result != 0 || (!unit.idr && (v->needs_key || v->codec != CODEC_H264))) {
+        (void)drop(v);
+        return result != 0 ? -EBADMSG : -EAGAIN;
+    }
     if (v->mode == VIDEO_CATCHING)
         stop_catching(v); /* the stall ended before anything was encoded */
     bool coding = keeps_coding(v, unit.idr);

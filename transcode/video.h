@@ -56,8 +56,8 @@ struct video_cut *video_cutter(struct video *v);
 void video_set_backlog(struct video *v, uint64_t backlog_us);
 /* One frame from the ring at pts (90 kHz); its payload may be changed. 0; -EAGAIN when it was
  * dropped and a key frame is needed; -ENOTSUP when it was dropped because we can not or may not
- * decode its size or format; another negative errno is an error of ours or the sink's and ends the
- * process. */
+ * decode its size or format; -EBADMSG when it was broken; another negative errno is an error of
+ * ours or the sink's and ends the process. */
 int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts);
 
 /* True while frames are dropped until a key frame comes. */

@@ -286,6 +286,15 @@ static int on_playable(void *ctx, const struct chan_message *m)
     return 0;
 }
 
+static int on_refused(void *ctx, const struct chan_message *m)
+{
+    struct process *transcode = ctx;
+    const struct msg_number *session = m->body;
+    if (transcode->owner)
+        playback_on_refused(transcode->owner, transcode, session->number);
+    return 0;
+}
+
 /* type, phases, handler; sizes come from msg_shape. */
 struct row {
     enum msg_type type;
@@ -329,6 +338,7 @@ static const struct row transcode_rows[] = {
     {MSG_WANT_KEYFRAME, BOUND | ENDING, on_want_keyframe},
     {MSG_SEGMENT_OPENED, BOUND | ENDING, on_segment_opened},
     {MSG_PLAYABLE, BOUND | ENDING, on_playable},
+    {MSG_REFUSED, BOUND | ENDING, on_refused},
 };
 
 #define ROWS(table)                                                                                \

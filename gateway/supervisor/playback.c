@@ -301,6 +301,13 @@ void playback_on_playable(struct playback *pb, struct process *from)
     retire(pb, &pb->previous);
 }
 
+void playback_on_refused(struct playback *pb, const struct process *from, uint64_t session)
+{
+    struct publication *pub = publication_by_session(pb->sup, pb->session);
+    if (from == pb->transcode && session == pb->session && pub)
+        publication_end(pub, END_BROKEN);
+}
+
 /* kill -9 of a worker: a successor reads the same ring (design.md 2a). */
 void playback_on_transcode_exit(struct playback *pb, struct process *p, bool expected)
 {

@@ -53,6 +53,8 @@ void playback_on_worker(struct supervisor *sup); /* a warm transcode worker is r
 int playback_on_segment(struct playback *pb, struct process *from,
                         const struct msg_segment_opened *m);
 void playback_on_playable(struct playback *pb, struct process *from);
+/* Nothing can be made of what the session publishes: that ends it. */
+void playback_on_refused(struct playback *pb, const struct process *from, uint64_t session);
 void playback_on_transcode_exit(struct playback *pb, struct process *p, bool expected);
 
 /* Links a (restarted) web process with every worker. */

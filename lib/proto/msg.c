@@ -49,6 +49,7 @@ static const struct msg_shape shapes[MSG_TYPE_COUNT] = {
     ROW(CONSUMER, BODY(msg_number), 0, 1),
     ROW(SEGMENT_OPENED, BODY(msg_segment_opened), 0, 0),
     ROW(PLAYABLE, BODY(msg_number), 0, 0),
+    ROW(REFUSED, BODY(msg_number), 0, 0),
 
     ROW(SEEN_ADDRESS, BODY(msg_seen_address), 0, 0),
     ROW(SERVING, BODY(msg_number), 0, 0),

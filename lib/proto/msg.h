@@ -59,6 +59,7 @@ enum msg_type {
     MSG_CONSUMER,       /* S>transcode: struct msg_number: consumer id; 1 descriptor: pair end */
     MSG_SEGMENT_OPENED, /* transcode>S: struct msg_segment_opened */
     MSG_PLAYABLE,       /* transcode>S: struct msg_number: the session: first part is out */
+    MSG_REFUSED,        /* transcode>S: struct msg_number: the session: its video is of no use */
 
     MSG_SEEN_ADDRESS, /* edge>S: struct msg_seen_address */
     MSG_SERVING,      /* S>web: struct msg_number: 1 = a publisher would be served, else 0 */

@@ -433,6 +433,32 @@ static void M3_a_dimension_bomb_costs_nothing(void **state)
     peer_stop(&p);
 }
 
+static void M3_a_stream_of_bombs_is_refused(void **state)
+{
+    struct peer p;
+    struct publisher from;
+    const struct chan_message *m = NULL;
+    static uint8_t bomb[760] = {0x10, 0, 0, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f};
+    (void)state;
+    start(&p);
+    publisher_open(&from, RAWMEDIA_VP8);
+    assert_int_equal(send_bind(&p, &from, false, FIRST_MSN), 0);
+    for (int i = 0; i < 100 && m == NULL; i++) {
+        struct frame head = {.len = sizeof bomb,
+                             .codec = CODEC_VP8,
+                             .flags = FRAME_KEY,
+                             .pts_us = (int64_t)clock_now_us()};
+        struct iovec parts[] = {{.iov_base = &head, .iov_len = sizeof head},
+                                {.iov_base = bomb, .iov_len = sizeof bomb}};
+        assert_int_equal(ring_write(from.ring, parts, 2), 0);
+        m = peer_wait(&p, MSG_REFUSED, 200);
+    }
+    assert_non_null(m);
+    assert_int_equal(((const struct msg_number *)m->body)->number, SESSION);
+    publisher_close(&from);
+    peer_stop(&p);
+}
+
 static void I2_a_ring_without_seals_is_refused(void **state)
 {
     struct peer p;
@@ -525,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_successor_continues_on_the_same_ring),
         cmocka_unit_test(I1_garbage_in_the_ring_is_skipped),
         cmocka_unit_test(M3_a_dimension_bomb_costs_nothing),
+        cmocka_unit_test(M3_a_stream_of_bombs_is_refused),
         cmocka_unit_test(I2_a_ring_without_seals_is_refused),
         cmocka_unit_test(I5_messages_in_the_wrong_phase_end_the_role),
         cmocka_unit_test(M6_escapes_are_refused),

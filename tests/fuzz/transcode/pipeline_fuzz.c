@@ -80,8 +80,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .max_width = 64,
         .max_height = 64,
     };
-    const struct pipeline_hooks hooks = {
-        .want_key = ignore_key, .segment_opened = ignore_segment, .playable = ignore_key};
+    const struct pipeline_hooks hooks = {.want_key = ignore_key,
+                                         .segment_opened = ignore_segment,
+                                         .playable = ignore_key,
+                                         .refused = ignore_key};
     struct msg_transcode_bind bind = {.renditions = 3};
     struct pipeline *p = NULL;
     struct reader r;

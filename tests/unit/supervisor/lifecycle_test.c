@@ -478,6 +478,23 @@ static void a_returning_publisher_goes_on_in_the_same_playlist(void **state)
     leave(stage, &old);
 }
 
+static void a_stream_that_can_not_be_transcoded_ends(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    go_live(stage, UINT64_MAX);
+    struct msg_transcode_bind m = bound(stage);
+    struct msg_number session = {.number = m.session + 1};
+    say(stage, &stage->transcode, MSG_REFUSED, &session, NULL, 0); /* about another one */
+    assert_int_equal(stage->sup.publications[0]->state, PUBLICATION_LIVE);
+    session.number = m.session;
+    say(stage, &stage->transcode, MSG_REFUSED, &session, NULL, 0);
+    assert_int_equal(stage->sup.publications[0]->state, PUBLICATION_ENDING);
+    assert_true(hear(&stage->ingest, MSG_END, &heard));
+    assert_int_equal(((const struct msg_end *)(const void *)heard.body)->reason, END_BROKEN);
+    assert_true(hear(&stage->transcode, MSG_END, &heard));
+}
+
 static void HLS_04_a_new_playlist_never_starts_lower(void **state)
 {
     struct stage *stage = *state;
@@ -799,6 +816,7 @@ int main(void)
         CASE(T5_a_revoked_lease_ends_the_stream),
         CASE(T1_the_deadline_ends_the_stream),
         CASE(a_returning_publisher_goes_on_in_the_same_playlist),
+        CASE(a_stream_that_can_not_be_transcoded_ends),
         CASE(HLS_04_a_new_playlist_never_starts_lower),
         CASE(a_killed_transcode_worker_gets_a_successor_on_the_same_ring),
         CASE(A3_a_stream_whose_worker_crashes_ten_times_ends),

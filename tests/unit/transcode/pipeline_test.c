@@ -359,7 +359,12 @@ static void M3_too_large_pictures_are_not_decoded(void **state)
     settings.max_width = 1280;
     settings.max_height = 720;
     publisher_open(&p, true);
-    publish(&p, 5);
+    publish(&p, 4);
+    assert_int_equal(world->refused, 0);
+    publish(&p, 3);
+    assert_int_equal(world->refused, 1); /* the supervisor ends the stream */
+    publish(&p, 6);
+    assert_int_equal(world->refused, 1);
     publisher_close(&p);
     end_and_check(END_DELETED, sums);
     for (uint32_t i = 0; i < world->viewer->inits[0]; i++)
@@ -475,6 +480,28 @@ static void coding_that_is_too_slow_passes_through_at_the_next_key_frame(void **
     assert_decodes(0, 180);
 }
 
+static void M3_a_publisher_that_calms_down_is_not_refused(void **state)
+{
+    (void)state;
+    struct publisher p;
+    struct ledger_sums sums[2];
+    settings.max_width = settings.max_height = 256;
+    bind_world(1, false);
+    settings.max_width = 1280;
+    settings.max_height = 720;
+    publisher_open(&p, true);
+    p.audio_on = false;
+    for (int i = 0; i < 3; i++) {
+        publish(&p, 3);
+        publisher_resize(&p, 160, 90);
+        publish(&p, 1);
+        publisher_resize(&p, 320, 180);
+    }
+    publisher_close(&p);
+    assert_int_equal(world->refused, 0);
+    end_and_check(END_DELETED, sums);
+}
+
 static void settings_and_bind_are_checked(void **state)
 {
     (void)state;
@@ -520,6 +547,7 @@ int main(void)
         TEST(a_stall_that_ends_while_catching_up_is_none),
         TEST(frames_that_wait_for_us_are_encoded_less_often),
         TEST(coding_that_is_too_slow_passes_through_at_the_next_key_frame),
+        TEST(M3_a_publisher_that_calms_down_is_not_refused),
         TEST(settings_and_bind_are_checked),
     };
     avlib_silence();

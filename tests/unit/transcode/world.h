@@ -46,6 +46,7 @@ struct world {
     uint64_t now_us;
     int wanted_keys;
     int playable;
+    int refused;
     uint64_t playable_us;
     uint64_t first_frame_us;
     uint64_t opened_msn;
@@ -205,6 +206,12 @@ static void playable(void *ctx)
     w->playable_us = w->now_us;
 }
 
+static void refused(void *ctx)
+{
+    struct world *w = ctx;
+    w->refused++;
+}
+
 static struct settings_transcode settings = {
     .part_us = PART_US,
     .segment_us = 2000000,
@@ -218,7 +225,12 @@ static struct settings_transcode settings = {
 static void bind_world(uint32_t renditions, bool continues)
 {
     struct pipeline_hooks hooks = {
-        .ctx = world, .want_key = want_key, .segment_opened = segment_opened, .playable = playable};
+        .ctx = world,
+        .want_key = want_key,
+        .segment_opened = segment_opened,
+        .playable = playable,
+        .refused = refused,
+    };
     struct msg_transcode_bind bind = {.session = 1,
                                       .epoch = 2,
                                       .next_msn = 1000,
