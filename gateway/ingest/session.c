@@ -5,7 +5,7 @@
 #include "gateway/ingest/client.h"
 #include "gateway/ingest/feedback.h"
 #include "gateway/ingest/media.h"
-#include "gateway/ingest/routes.h"
+#include "gateway/ingest/tuples.h"
 #include "gateway/rtc/answer.h"
 #include "gateway/rtc/demux.h"
 #include "gateway/rtc/dtls.h"
@@ -35,7 +35,7 @@ struct session {
     struct answer *answer;
     char ufrag[STREAM_UFRAG_LEN + 1];
     char pwd[STREAM_PWD_LEN + 1];
-    struct routes routes;
+    struct tuples tuples;
     struct dtls *dtls;
     struct srtp *srtp;
     struct media *media;
@@ -169,7 +169,7 @@ int session_new(const struct session_config *config, const struct session_io *io
     s->cert = config->cert;
     s->ring = config->ring;
     s->wall_offset_us = config->wall_offset_us;
-    routes_init(&s->routes);
+    tuples_init(&s->tuples);
     *out = s;
     return 0;
 }
@@ -187,8 +187,8 @@ void session_free(struct session *s)
 static void on_dtls_send(void *ctx, const uint8_t *data, size_t len)
 {
     struct session *s = ctx;
-    if (s->routes.selected != ROUTES_NONE)
-        s->io.send(s->ctx, s->routes.selected, data, len);
+    if (s->tuples.selected != TUPLES_NONE)
+        s->io.send(s->ctx, s->tuples.selected, data, len);
 }
 
 static uint32_t max_bitrate_kbps(const struct session *s)
@@ -296,24 +296,24 @@ void session_offer(struct session *s, struct slice offer, uint64_t now_us, struc
 void session_open_path(struct session *s, size_t path, const struct addr *remote, uint64_t now_us)
 {
     if (path < STREAM_PATHS_MAX)
-        routes_open(&s->routes, path, remote, now_us);
+        tuples_open(&s->tuples, path, remote, now_us);
 }
 
 void session_close_path(struct session *s, size_t path)
 {
     if (path < STREAM_PATHS_MAX)
-        routes_close(&s->routes, path);
+        tuples_close(&s->tuples, path);
 }
 
 static void note_alive(struct session *s, size_t path, uint64_t now_us)
 {
     s->alive_us = now_us;
-    s->routes.list[path].alive_us = now_us;
+    s->tuples.list[path].alive_us = now_us;
 }
 
 static void select_path(struct session *s, size_t path, bool nominate)
 {
-    if (routes_select(&s->routes, path, nominate))
+    if (tuples_select(&s->tuples, path, nominate))
         log_event(LOG_DEBUG, "path_selected", "session=%" PRIu64 " path=%zu", s->bind.session,
                   path);
 }
@@ -321,9 +321,9 @@ static void select_path(struct session *s, size_t path, bool nominate)
 /* Paths that are not in use go back to edge (design.md 2a). */
 static void close_path(struct session *s, size_t path)
 {
-    if (path == ROUTES_NONE)
+    if (path == TUPLES_NONE)
         return;
-    routes_close(&s->routes, path);
+    tuples_close(&s->tuples, path);
     s->io.close_path(s->ctx, path);
 }
 
@@ -335,7 +335,7 @@ static void receive_stun(struct session *s, size_t path, const uint8_t *data, si
     uint8_t reply[ICE_REPLY_MAX];
     size_t reply_len = 0;
     bool use = false;
-    enum ice_verdict verdict = ice_answer(data, len, &credentials, &s->routes.list[path].remote,
+    enum ice_verdict verdict = ice_answer(data, len, &credentials, &s->tuples.list[path].remote,
                                           reply, sizeof(reply), &reply_len, &use);
     if (verdict == ICE_DROP) {
         s->dropped++;
@@ -345,10 +345,10 @@ static void receive_stun(struct session *s, size_t path, const uint8_t *data, si
     s->io.send(s->ctx, path, reply, reply_len);
     if (verdict != ICE_ACCEPT)
         return;
-    s->routes.list[path].validated = true;
-    if (use || s->routes.selected == ROUTES_NONE)
+    s->tuples.list[path].validated = true;
+    if (use || s->tuples.selected == TUPLES_NONE)
         select_path(s, path, use);
-    close_path(s, routes_spare(&s->routes, now_us));
+    close_path(s, tuples_spare(&s->tuples, now_us));
     step(s, SESSION_CHECKED, END_NONE);
 }
 
@@ -446,14 +446,14 @@ static void receive_rtcp(struct session *s, size_t path, uint8_t *data, size_t l
 void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
 {
     bool running = s->state != SESSION_BOUND && s->state != SESSION_ENDED;
-    if (!running || path >= STREAM_PATHS_MAX || !s->routes.list[path].open)
+    if (!running || path >= STREAM_PATHS_MAX || !s->tuples.list[path].open)
         return;
     enum demux_class class = demux_classify(data, len);
     if (class == DEMUX_STUN) {
         receive_stun(s, path, data, len, now_us);
         return;
     }
-    if (class == DEMUX_DROP || !s->routes.list[path].validated) {
+    if (class == DEMUX_DROP || !s->tuples.list[path].validated) {
         s->dropped++;
         return;
     }
@@ -483,20 +483,20 @@ static void send_feedback(struct session *s, uint64_t now_us)
 {
     uint8_t packet[FEEDBACK_PACKET_MAX + SRTP_TRAILER_MAX];
     struct writer w;
-    for (unsigned i = 0; i < FEEDBACK_BURST_MAX && s->routes.selected != ROUTES_NONE; i++) {
+    for (unsigned i = 0; i < FEEDBACK_BURST_MAX && s->tuples.selected != TUPLES_NONE; i++) {
         writer_init(&w, packet, FEEDBACK_PACKET_MAX);
         if (!feedback_write(&s->feedback, s->media, now_us, &w))
             return;
         size_t len = w.len;
         if (srtp_encrypt_rtcp(s->srtp, packet, &len, sizeof(packet)) == 0)
-            s->io.send(s->ctx, s->routes.selected, packet, len);
+            s->io.send(s->ctx, s->tuples.selected, packet, len);
     }
 }
 
 static void close_silent_paths(struct session *s, uint64_t now_us)
 {
-    size_t path = routes_silent(&s->routes, now_us);
-    for (; path != ROUTES_NONE; path = routes_silent(&s->routes, now_us))
+    size_t path = tuples_silent(&s->tuples, now_us);
+    for (; path != TUPLES_NONE; path = tuples_silent(&s->tuples, now_us))
         close_path(s, path);
 }
 
