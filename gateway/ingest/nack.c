@@ -90,7 +90,7 @@ static void note_share(struct nack *n, bool overtaken)
  * after they were asked for, merely late or as a browser's probe (RTP-07). */
 static void learn_least(struct nack *n, uint64_t since_first_us)
 {
-    uint32_t sorted[NACK_SINCE_COUNT];
+    uint32_t sorted[NACK_SINCE_COUNT] = {0}; /* count is at least 1, which cppcheck cannot see */
     size_t count = 0;
     n->since_us[n->since_next] = (uint32_t)within(since_first_us, 1, NACK_SAMPLE_MAX_US);
     n->since_next = (n->since_next + 1) % NACK_SINCE_COUNT;
