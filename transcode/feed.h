@@ -18,6 +18,7 @@ struct feed {
     struct source *source;
     struct pipeline *pipeline;
     uint64_t (*clock)(void); /* microseconds */
+    uint64_t empty_us;       /* the ring was last found empty then */
     bool behind;             /* the last turn left frames in the ring */
     uint64_t behind_us;      /* since when */
     uint64_t refused;        /* ring records that were no frames */

@@ -6,8 +6,10 @@
 void lateness_init(struct lateness *l)
 {
     *l = (struct lateness){0};
-    for (unsigned i = 0; i < LATENESS_WINDOWS; i++)
+    for (unsigned i = 0; i < LATENESS_WINDOWS; i++) {
         l->most_us[i] = -1;
+        l->least_us[i] = INT64_MAX;
+    }
 }
 
 /* Windows in which nothing came do not count: what is known stays known while a track is silent. */
@@ -17,6 +19,7 @@ static void open_window(struct lateness *l, uint64_t now_us)
         return;
     l->at = (l->at + 1) % LATENESS_WINDOWS;
     l->most_us[l->at] = -1;
+    l->least_us[l->at] = INT64_MAX;
     l->window_us = now_us;
 }
 
@@ -29,6 +32,8 @@ void lateness_add(struct lateness *l, int64_t late_us, uint64_t now_us)
     l->usual_us += (late - l->usual_us) / USUAL_WEIGHT;
     if (late > l->most_us[l->at])
         l->most_us[l->at] = late;
+    if (late_us < l->least_us[l->at])
+        l->least_us[l->at] = late_us < -LATENESS_MAX_US ? -LATENESS_MAX_US : late_us;
 }
 
 int64_t lateness_us(const struct lateness *l)
@@ -38,4 +43,12 @@ int64_t lateness_us(const struct lateness *l)
         most = l->most_us[i] > most ? l->most_us[i] : most;
     int64_t limit = l->usual_us + LATENESS_REPAIR_US;
     return most < limit ? most : limit;
+}
+
+int64_t lateness_least_us(const struct lateness *l)
+{
+    int64_t least = INT64_MAX;
+    for (unsigned i = 0; i < LATENESS_WINDOWS; i++)
+        least = l->least_us[i] < least ? l->least_us[i] : least;
+    return least == INT64_MAX ? 0 : least;
 }

@@ -17,7 +17,8 @@
 
 /* Times in microseconds. */
 struct lateness {
-    int64_t most_us[LATENESS_WINDOWS]; /* -1: nothing came */
+    int64_t most_us[LATENESS_WINDOWS];  /* -1: nothing came */
+    int64_t least_us[LATENESS_WINDOWS]; /* as it came, also before its time */
     unsigned at;
     uint64_t window_us; /* start of the present window; 0 = nothing came yet */
     int64_t usual_us;
@@ -28,5 +29,8 @@ void lateness_init(struct lateness *l);
 void lateness_add(struct lateness *l, int64_t late_us, uint64_t now_us);
 /* So long after its time a frame may still come. */
 int64_t lateness_us(const struct lateness *l);
+
+/* The least late of the last seconds' frames: no frame is expected earlier. 0 before the first. */
+int64_t lateness_least_us(const struct lateness *l);
 
 #endif

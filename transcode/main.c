@@ -25,6 +25,8 @@
 #define FILES_MAX 256u                  /* segments of a full window, consumers, queued copies */
 #define DATA_MAX (UINT64_C(512) << 20)  /* M5 */
 #define LAST_TURNS 16                   /* at the end, so that a mad writer can not hold us */
+#define NAP_MIN_US 15000
+#define NAP_MAX_US 500000 /* whatever the times say */
 #define WARM_SIZE 64
 
 enum phase { PHASE_IDLE, PHASE_BOUND, PHASE_ENDED };
@@ -42,6 +44,7 @@ struct transcode {
     struct loop_timer timer;
     int ring_fd;
     int wakeup_fd;
+    bool naps; /* the wakeup is not watched */
     bool failed;
 };
 
@@ -57,10 +60,25 @@ static void fail(struct transcode *t, const char *event, int rc)
 
 static void on_timer(void *ctx);
 
+/* While nothing that comes can complete a part, frames gather in the ring: a turn for each would
+ * cost as much as the work itself. */
+static uint64_t nap(struct transcode *t, uint64_t now_us)
+{
+    uint64_t until_us = pipeline_quiet_us(t->pipeline);
+    bool naps = until_us > now_us + NAP_MIN_US && until_us < now_us + NAP_MAX_US;
+    if (naps != t->naps && loop_change(&t->role.loop, &t->wakeup, naps ? 0 : EPOLLIN) == 0)
+        t->naps = naps;
+    return t->naps ? until_us : UINT64_MAX;
+}
+
 static void arm(struct transcode *t, bool at_once)
 {
     uint64_t now_us = clock_now_us();
     uint64_t due_us = at_once ? now_us : pipeline_due_us(t->pipeline, now_us);
+    if (!at_once) {
+        uint64_t until_us = nap(t, now_us);
+        due_us = until_us < due_us ? until_us : due_us;
+    }
     if (due_us == UINT64_MAX)
         loop_timer_cancel(&t->role.loop, &t->timer);
     else
@@ -79,17 +97,25 @@ static void work(struct transcode *t)
         arm(t, more);
 }
 
+static void forget_wakeups(struct transcode *t)
+{
+    uint64_t count;
+    (void)!read(t->wakeup_fd, &count, sizeof count);
+}
+
 static void on_timer(void *ctx)
 {
-    work(ctx);
+    struct transcode *t = ctx;
+    if (t->naps)
+        forget_wakeups(t);
+    work(t);
 }
 
 static void on_wakeup(void *ctx, uint32_t events)
 {
     struct transcode *t = ctx;
-    uint64_t count;
     (void)events;
-    (void)!read(t->wakeup_fd, &count, sizeof count); /* only resets it */
+    forget_wakeups(t);
     work(t);
 }
 

@@ -22,7 +22,13 @@
 #define AUDIO_SLACK_US 40000   /* fill at once what would be filled in small steps */
 #define VIDEO_FIRST_US 3000000 /* announced video that does not come begins black */
 #define KEY_IDLE_US 2000000    /* between requests while no video comes at all */
+#define CLEAN_SPREAD_US 40000
+#define QUIET_MARGIN_US 2000
+#define AUDIO_PACKET                                                                               \
+    960 /* samples of a usual Opus packet; of longer ones a part may come later                    \
+         */
 #define AUDIO_CODECS "mp4a.40.2"
+#define BITRATE_MIN 50000u
 #define PART_MIN_US 50000
 #define SEGMENT_MAX_US 20000000
 
@@ -169,6 +175,8 @@ static int open_video(struct pipeline *p, const struct settings_transcode *s,
     if (ceiling == 0 || ceiling > UINT32_MAX)
         ceiling = s->video_bitrate_bps;
     config.pass_bitrate_bps = (uint32_t)ceiling;
+    if (config.bitrate_bps > ceiling) /* what the grant allows in, we give out */
+        config.bitrate_bps = ceiling > BITRATE_MIN ? (uint32_t)ceiling : BITRATE_MIN;
     return video_new(&config, &p->numbers, &p->timeline, sink, on_video_init, &p->video);
 }
 
@@ -177,7 +185,7 @@ static bool settings_are_sane(const struct settings_transcode *s)
     return s->part_us >= PART_MIN_US && s->part_us <= s->segment_us &&
            s->segment_us <= SEGMENT_MAX_US && s->window >= 1 && s->window <= PART_WINDOW_MAX &&
            s->audio_bitrate_bps >= 16000 && s->audio_bitrate_bps <= 512000 &&
-           s->video_bitrate_bps >= 50000 && s->video_bitrate_bps <= 100000000 &&
+           s->video_bitrate_bps >= BITRATE_MIN && s->video_bitrate_bps <= 100000000 &&
            s->max_width >= 16 && s->max_width <= FRAME_DIMENSION_MAX && s->max_height >= 16 &&
            s->max_height <= FRAME_DIMENSION_MAX;
 }
@@ -484,6 +492,43 @@ uint64_t pipeline_due_us(const struct pipeline *p, uint64_t now_us)
     }
     due = audio < due ? audio : due;
     return video < due ? video : due;
+}
+
+/* A network on which nothing has to be repaired: frames come in time, give or take a little. */
+static bool is_clean(const struct pipeline *p, enum track track)
+{
+    const struct lateness *l = &p->lateness[track];
+    return lateness_us(l) - lateness_least_us(l) < CLEAN_SPREAD_US;
+}
+
+/* When the frame of that media time may come at the earliest. */
+static uint64_t earliest_us(const struct pipeline *p, enum track track, int64_t ticks,
+                            uint32_t scale)
+{
+    int64_t us = p->timeline.base_us + timeline_ticks_us(ticks, scale) +
+                 lateness_least_us(&p->lateness[track]) - QUIET_MARGIN_US;
+    return us > 0 ? (uint64_t)us : 0;
+}
+
+uint64_t pipeline_quiet_us(const struct pipeline *p)
+{
+    uint64_t video = UINT64_MAX, audio = UINT64_MAX;
+    if (!p->playable || p->ended)
+        return 0;
+    if (p->video != NULL) {
+        if (!video_passes(p->video) || p->keys.waiting || !is_clean(p, TRACK_VIDEO))
+            return 0;
+        video = earliest_us(p, TRACK_VIDEO, video_cut_quiet(video_cutter(p->video)),
+                            TIMELINE_VIDEO_SCALE);
+    }
+    if (p->audio != NULL) {
+        if (!is_clean(p, TRACK_AUDIO))
+            return 0;
+        /* the packet that ends one AAC frame behind the part, since the encoder is one behind */
+        int64_t end = audio_cut_next_end(&p->audio_cut) + AUDIO_CUT_FRAME - AUDIO_PACKET;
+        audio = earliest_us(p, TRACK_AUDIO, end, TIMELINE_AUDIO_SCALE);
+    }
+    return video < audio ? video : audio;
 }
 
 int pipeline_end(struct pipeline *p, enum end_reason reason)

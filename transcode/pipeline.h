@@ -38,8 +38,8 @@ void pipeline_free(struct pipeline *p); /* NULL allowed */
 /* A consumer's end of a pair, taken over. 0 or a negative errno: it was dropped. */
 int pipeline_add_consumer(struct pipeline *p, int fd);
 
-/* One frame, whose payload may be changed. 0, or a negative errno that ends the process: whatever
- * the publisher can cause gives 0. */
+/* One frame that came at now_us, whose payload may be changed. 0, or a negative errno that ends the
+ * process: whatever the publisher can cause gives 0. */
 int pipeline_push(struct pipeline *p, const struct frame *frame, uint8_t *payload, uint64_t now_us);
 /* How long the frames pushed from now on have waited for this process. */
 void pipeline_set_backlog(struct pipeline *p, uint64_t backlog_us);
@@ -49,6 +49,10 @@ void pipeline_lose(struct pipeline *p);
 int pipeline_tick(struct pipeline *p, uint64_t now_us);
 /* When pipeline_tick has to be called next; UINT64_MAX = after the next frame. */
 uint64_t pipeline_due_us(const struct pipeline *p, uint64_t now_us);
+
+/* What arrives before that time can wait until then: on a clean network nothing is published sooner
+ * for being read sooner. 0 when everything has to be read at once. */
+uint64_t pipeline_quiet_us(const struct pipeline *p);
 
 /* The publication is over: publishes what waits and tells the consumers. */
 int pipeline_end(struct pipeline *p, enum end_reason reason);

@@ -109,6 +109,11 @@ bool video_needs_key(const struct video *v)
     return v->needs_key;
 }
 
+bool video_passes(const struct video *v)
+{
+    return v->mode == VIDEO_PASSING && !v->needs_key;
+}
+
 bool video_follows_keys(const struct video *v)
 {
     return v->mode == VIDEO_PASSING;

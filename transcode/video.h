@@ -62,6 +62,8 @@ int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int
 
 /* True while frames are dropped until a key frame comes. */
 bool video_needs_key(const struct video *v);
+/* True while frames are passed through and none is missing. */
+bool video_passes(const struct video *v);
 /* True while a key frame would end encoding. */
 bool video_may_pass(const struct video *v);
 /* True when key frames are asked for at segment ends: the source's own key frames matter. */

@@ -215,6 +215,11 @@ int64_t video_cut_end(const struct video_cut *v)
     return v->chunker.end + (v->chunker.count > 0 ? v->chunker.target : 0);
 }
 
+int64_t video_cut_quiet(const struct video_cut *v)
+{
+    return v->chunker.end + v->shortest - v->interval - v->interval / 4;
+}
+
 bool video_cut_wants_key(const struct video_cut *v, int64_t pts)
 {
     return !v->chunker.open || has_hole(v, pts) || pts + v->interval / 2 >= video_cut_boundary(v);

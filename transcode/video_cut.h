@@ -93,6 +93,9 @@ int64_t video_cut_due(const struct video_cut *v);
 
 /* Where what was pushed so far ends at the latest; valid after the start. */
 int64_t video_cut_end(const struct video_cut *v);
+/* No frame before that time completes a part, as far as the frame rate stays what it is; valid
+ * after the start. */
+int64_t video_cut_quiet(const struct video_cut *v);
 /* Should a frame at pts, which we encode ourselves, be a key frame? */
 bool video_cut_wants_key(const struct video_cut *v, int64_t pts);
 /* Media time where the next segment should begin; INT64_MAX before the start. */

@@ -82,6 +82,19 @@ static void a_slower_way_becomes_usual(void **state)
     assert_int_equal(lateness_us(&lateness), 900000);
 }
 
+static void the_least_is_known_too(void **state)
+{
+    (void)state;
+    assert_int_equal(lateness_least_us(&lateness), 0);
+    pass(2, 10000);
+    lateness_add(&lateness, -4000, now_us); /* before its time */
+    pass(3, 20000);
+    assert_int_equal(lateness_least_us(&lateness), -4000);
+    assert_int_equal(lateness_us(&lateness), 20000);
+    pass(9, 20000);
+    assert_int_equal(lateness_least_us(&lateness), 20000);
+}
+
 static void times_out_of_range_are_limited(void **state)
 {
     (void)state;
@@ -101,6 +114,7 @@ int main(void)
         cmocka_unit_test_setup(silence_forgets_nothing, set_up),
         cmocka_unit_test_setup(a_burst_after_a_stall_counts_as_a_repair_at_most, set_up),
         cmocka_unit_test_setup(a_slower_way_becomes_usual, set_up),
+        cmocka_unit_test_setup(the_least_is_known_too, set_up),
         cmocka_unit_test_setup(times_out_of_range_are_limited, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

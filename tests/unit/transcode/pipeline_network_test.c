@@ -226,6 +226,43 @@ static void a_clean_network_has_no_added_latency(void **state)
     assert_int_equal(end_and_sum().breaks, 0);
 }
 
+static int64_t small_delay(int number)
+{
+    return ((uint32_t)number * 2654435761u >> 8) % 6000;
+}
+
+static void reading_less_often_delays_no_part(void **state)
+{
+    (void)state;
+    struct publisher p;
+    open_camera(&p);
+    p.delay_us = small_delay;
+    publish(&p, 3);
+    world->watches_naps = true;
+    publish(&p, 20);
+    publisher_close(&p);
+    assert_true(world->naps > 100);
+    assert_int_equal(world->late_parts, 0);
+    assert_int_equal(end_and_sum().breaks, 0);
+}
+
+static void a_network_with_repairs_is_read_at_once(void **state)
+{
+    (void)state;
+    struct publisher p;
+    open_camera(&p);
+    p.delay_us = repaired;
+    publish(&p, 3);
+    assert_int_equal(pipeline_quiet_us(world->pipeline), 0);
+    p.delay_us = NULL;
+    publish(&p, 12);
+    assert_true(pipeline_quiet_us(world->pipeline) > 0);
+    cut_off(&p, 2);
+    assert_int_equal(pipeline_quiet_us(world->pipeline), 0); /* encoding */
+    publisher_close(&p);
+    (void)end_and_sum();
+}
+
 static void LL_08_a_hole_shorter_than_a_stall_is_bridged_while_encoding(void **state)
 {
     (void)state;
@@ -258,6 +295,8 @@ int main(void)
         TEST(an_irregular_publisher_is_passed_through_again_after_an_outage),
         TEST(late_frames_keep_their_time),
         TEST(a_clean_network_has_no_added_latency),
+        TEST(reading_less_often_delays_no_part),
+        TEST(a_network_with_repairs_is_read_at_once),
         TEST(LL_08_a_hole_shorter_than_a_stall_is_bridged_while_encoding),
     };
     avlib_silence();

@@ -110,6 +110,22 @@ static void transcodes_VP8(void **state)
     assert_decodes(0, 265);
 }
 
+static void the_bitrate_follows_the_grant(void **state)
+{
+    (void)state;
+    struct publisher p;
+    struct ledger_sums sums[2];
+    world->ceiling_bps = 150000;
+    bind_world(1, false);
+    publisher_open(&p, true);
+    p.audio_on = false;
+    publish(&p, 10);
+    publisher_close(&p);
+    end_and_check(END_DELETED, sums);
+    assert_int_equal(world->viewer->init[0].bandwidth_bps, 150000);
+    assert_true(world->viewer->captured[0] < 10 * 150000 / 8 * 5 / 4);
+}
+
 static void HLS_09_size_changes_are_mirrored(void **state)
 {
     (void)state;
@@ -136,6 +152,7 @@ static void HLS_09_size_changes_are_mirrored(void **state)
             memset(world, 0, sizeof *world);
             world->now_us = START_US;
             world->apart_us = 400000;
+            world->ceiling_bps = 3000000;
         }
     }
 }
@@ -530,6 +547,7 @@ int main(void)
         TEST(key_frames_are_asked_for_at_segment_ends),
         TEST(HLS_02_holds_for_a_publisher_that_ignores_requests),
         TEST(transcodes_VP8),
+        TEST(the_bitrate_follows_the_grant),
         TEST(HLS_09_size_changes_are_mirrored),
         TEST(FMP_02_frame_rate_drop_and_recovery),
         TEST(LL_08_a_stall_is_covered_by_the_last_picture),

@@ -51,6 +51,11 @@ struct world {
     uint64_t first_frame_us;
     uint64_t opened_msn;
     uint64_t opened_count;
+    bool watches_naps;
+    uint64_t nap_us; /* a worker would not look before that */
+    size_t naps;
+    size_t late_parts; /* which it would have published later */
+    uint64_t ceiling_bps;
     int64_t apart_us; /* allowed between the renditions' boundaries */
     bool key_due;     /* the publisher was asked */
     uint64_t asked_us;
@@ -235,7 +240,7 @@ static void bind_world(uint32_t renditions, bool continues)
                                       .epoch = 2,
                                       .next_msn = 1000,
                                       .next_discontinuity = 5,
-                                      .max_bitrate_bps = 3000000,
+                                      .max_bitrate_bps = world->ceiling_bps,
                                       .continues = continues,
                                       .renditions = renditions};
     assert_int_equal(pipeline_new(&worker_loop, &settings, &bind, &hooks, &world->pipeline), 0);
@@ -248,6 +253,7 @@ static int set_up(void **state)
     world = calloc(1, sizeof *world);
     world->now_us = START_US;
     world->apart_us = 400000;
+    world->ceiling_bps = 3000000;
     return loop_init(&worker_loop);
 }
 
@@ -278,6 +284,18 @@ static void pass(uint64_t until_us)
     drain(world->viewer);
 }
 
+/* What a worker would do that leaves frames in the ring while they complete nothing. */
+static void watch_naps(size_t parts_before)
+{
+    drain(world->viewer);
+    if (world->now_us < world->nap_us) {
+        world->late_parts += world->viewer->ledger.part_count > parts_before;
+        return;
+    }
+    world->nap_us = pipeline_quiet_us(world->pipeline);
+    world->naps += world->nap_us > world->now_us + 15000;
+}
+
 /* unit was captured at pts_us after the start and arrives late_us later. */
 static void deliver(enum track track, enum codec codec, int64_t pts_us, uint8_t flags)
 {
@@ -289,7 +307,10 @@ static void deliver(enum track track, enum codec codec, int64_t pts_us, uint8_t 
         .pts_us = (int64_t)START_US + pts_us,
         .wall_us = WALL_US + pts_us,
     };
+    size_t parts = world->viewer->ledger.part_count;
     assert_int_equal(pipeline_push(world->pipeline, &frame, unit.data, world->now_us), 0);
+    if (world->watches_naps)
+        watch_naps(parts);
     if (world->first_frame_us == 0)
         world->first_frame_us = world->now_us;
     assert_int_equal(pipeline_tick(world->pipeline, world->now_us), 0);
