@@ -351,7 +351,8 @@ int process_try_send(struct process *p, enum msg_type type, const void *body, co
     if (!p || !p->chan)
         return -ENOTCONN;
     const struct msg_shape *shape = msg_shape(type);
-    return chan_send(p->chan, type, body, shape->body_len, blob, blob_len, fds, shape->fd_count);
+    return chan_send(p->chan, (uint16_t)type, body, shape->body_len, blob, blob_len, fds,
+                     shape->fd_count);
 }
 
 int process_send(struct process *p, enum msg_type type, const void *body, const void *blob,
