@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHAN_BODY_MAX 1024u
+#define CHAN_BODY_MAX 2048u
 #define CHAN_BLOB_MAX 65536u
 #define CHAN_MESSAGE_MAX (sizeof(struct chan_head) + CHAN_BODY_MAX + CHAN_BLOB_MAX)
 #define CHAN_FDS_MAX 32u

@@ -16,8 +16,8 @@ static const struct msg_shape shapes[MSG_TYPE_COUNT] = {
 
     ROW(PUBLISH, BODY(msg_publish), STREAM_OFFER_MAX, 0),
     ROW(PUBLISH_RESULT, BODY(msg_publish_result), STREAM_ANSWER_MAX, 0),
-    ROW(SESSION, BODY(msg_session), 0, 0),
-    ROW(SESSION_RESULT, BODY(msg_session_result), 0, 0),
+    ROW(SESSION, BODY(msg_session), STREAM_FRAGMENT_MAX, 0),
+    ROW(SESSION_RESULT, BODY(msg_session_result), STREAM_ANSWER_MAX, 0),
     ROW(STREAM_LINK, BODY(msg_stream_link), 0, 1),
     ROW(STREAM_STATE, BODY(msg_stream_state), 0, 0),
 
@@ -40,6 +40,8 @@ static const struct msg_shape shapes[MSG_TYPE_COUNT] = {
     ROW(RING_MAPPED, BODY(msg_number), 0, 0),
     ROW(OFFER, BODY(msg_number), STREAM_OFFER_MAX, 0),
     ROW(ANSWER, BODY(msg_answer), STREAM_ANSWER_MAX, 0),
+    ROW(FRAGMENT, BODY(msg_fragment), STREAM_FRAGMENT_MAX, 0),
+    ROW(FRAGMENT_RESULT, BODY(msg_fragment_result), STREAM_ANSWER_MAX, 0),
     ROW(INGEST_STATE, BODY(msg_ingest_state), 0, 0),
     ROW(STATS, BODY(stats), 0, 0),
     ROW(END, BODY(msg_end), 0, 0),

@@ -26,8 +26,8 @@ enum msg_type {
 
     MSG_PUBLISH,        /* web>S: struct msg_publish; blob: the offer */
     MSG_PUBLISH_RESULT, /* S>web: struct msg_publish_result; blob: the answer */
-    MSG_SESSION,        /* web>S: struct msg_session */
-    MSG_SESSION_RESULT, /* S>web: struct msg_session_result */
+    MSG_SESSION,        /* web>S: struct msg_session; SESSION_PATCH: blob: the fragment */
+    MSG_SESSION_RESULT, /* S>web: struct msg_session_result; 200 to a PATCH: blob: our fragment */
     MSG_STREAM_LINK,    /* S>web: struct msg_stream_link; 1 descriptor: pair end to transcode */
     MSG_STREAM_STATE,   /* S>web: struct msg_stream_state */
 
@@ -46,14 +46,16 @@ enum msg_type {
     MSG_PATH_BYTES, /* edge>S>ingest: struct msg_path; blob: a datagram of a known UDP tuple */
     MSG_PATH_GONE,  /* ingest>S>edge: struct msg_path: socket closed, the tuple is free again */
 
-    MSG_INGEST_BIND,  /* S>ingest: struct msg_ingest_bind; descriptors: ring, transcode's eventfd */
-    MSG_RING_MAPPED,  /* ingest>S: struct msg_number: the session; now the supervisor seals */
-    MSG_OFFER,        /* S>ingest: struct msg_number: the session; blob: the offer */
-    MSG_ANSWER,       /* ingest>S: struct msg_answer; blob: the answer */
-    MSG_INGEST_STATE, /* ingest>S: struct msg_ingest_state */
-    MSG_STATS,        /* ingest>S: struct stats */
-    MSG_END,          /* S>ingest, S>transcode: struct msg_end */
-    MSG_WANT_KEYFRAME, /* transcode>S>ingest: struct msg_number: the track */
+    MSG_INGEST_BIND, /* S>ingest: struct msg_ingest_bind; descriptors: ring, transcode's eventfd */
+    MSG_RING_MAPPED, /* ingest>S: struct msg_number: the session; now the supervisor seals */
+    MSG_OFFER,       /* S>ingest: struct msg_number: the session; blob: the offer */
+    MSG_ANSWER,      /* ingest>S: struct msg_answer; blob: the answer */
+    MSG_FRAGMENT,    /* S>ingest: struct msg_fragment; blob: the publisher's fragment */
+    MSG_FRAGMENT_RESULT, /* ingest>S: struct msg_fragment_result; 200: blob: our fragment */
+    MSG_INGEST_STATE,    /* ingest>S: struct msg_ingest_state */
+    MSG_STATS,           /* ingest>S: struct stats */
+    MSG_END,             /* S>ingest, S>transcode: struct msg_end */
+    MSG_WANT_KEYFRAME,   /* transcode>S>ingest: struct msg_number: the track */
 
     MSG_TRANSCODE_BIND, /* S>transcode: struct msg_transcode_bind; descriptors: ring, eventfd */
     MSG_CONSUMER,       /* S>transcode: struct msg_number: consumer id; 1 descriptor: pair end */
@@ -93,23 +95,33 @@ struct msg_publish_result {
     char url_id[STREAM_URL_ID_LEN + 8];
     char etag[STREAM_ETAG_LEN + 8];
     char reason[STREAM_REASON_MAX];
+    struct turn_credential turn; /* for the Link headers of a 201 (WHIP-49) */
 };
 
-enum msg_session_op { SESSION_GET, SESSION_DELETE, SESSION_OP_COUNT };
+enum msg_session_op { SESSION_GET, SESSION_DELETE, SESSION_PATCH, SESSION_OP_COUNT };
+
+/* What If-Match said (RFC 9110 13.1.1). */
+enum session_match { MATCH_NONE, MATCH_ANY, MATCH_TAG, SESSION_MATCH_COUNT };
 
 struct msg_session {
     uint64_t request;
     uint32_t op; /* enum msg_session_op */
     struct addr peer;
+    uint32_t match; /* SESSION_PATCH: enum session_match */
     char url_id[STREAM_URL_ID_LEN + 8];
-    char token[STREAM_TOKEN_MAX + 8]; /* may be empty for SESSION_GET */
+    char token[STREAM_TOKEN_MAX + 8];   /* may be empty for SESSION_GET */
+    char if_match[STREAM_ETAG_LEN + 8]; /* MATCH_TAG: the tag without its quotes */
 };
 
+/* status is the HTTP status that web gives; reason a sentence for the problem body, or empty. */
 struct msg_session_result {
     uint64_t request;
     uint16_t status;
-    uint16_t end_reason; /* enum end_reason, when the session has ended a short time ago */
-    uint32_t pad;
+    uint16_t end_reason;    /* enum end_reason, when the session has ended a short time ago */
+    uint16_t retry_after_s; /* 0 = none */
+    uint16_t pad;
+    char etag[STREAM_ETAG_LEN + 8]; /* after an ICE restart the new one, else empty */
+    char reason[STREAM_REASON_MAX];
 };
 
 /* A transcode worker for this stream exists; its part messages come on the descriptor. */
@@ -148,6 +160,7 @@ struct msg_lease_ask {
 struct msg_lease_grant {
     uint64_t request;
     struct grant grant;
+    struct turn_credential turn; /* LEASE_PUBLISH with GRANT_OK, if TURN servers are configured */
 };
 
 struct msg_lease_release {
@@ -237,6 +250,26 @@ struct msg_answer {
     uint16_t status;
     uint16_t renditions; /* mask 1 video, 2 audio: what the answer accepted */
     uint16_t pad[2];
+    char ufrag[STREAM_UFRAG_LEN + 8];
+    char pwd[STREAM_PWD_LEN + 8];
+    char reason[STREAM_REASON_MAX];
+};
+
+/* A trickle or an ICE restart (RFC 9725 4.3). One at a time for a session. */
+struct msg_fragment {
+    uint64_t session;
+    uint64_t request;     /* the supervisor's own number, echoed */
+    uint32_t may_restart; /* 1: If-Match was *; 0: a fragment that restarts gets 428 (WHIP-59) */
+    uint32_t pad;
+};
+
+/* status 204 for a trickle; 200 with ufrag, pwd and a fragment for a restart; or the 4xx that web
+ * gives, with a reason. ufrag and pwd are empty but for a restart. */
+struct msg_fragment_result {
+    uint64_t session;
+    uint64_t request;
+    uint16_t status;
+    uint16_t pad[3];
     char ufrag[STREAM_UFRAG_LEN + 8];
     char pwd[STREAM_PWD_LEN + 8];
     char reason[STREAM_REASON_MAX];

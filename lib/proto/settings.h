@@ -50,12 +50,16 @@ struct settings_transcode {
     uint32_t pad;
 };
 
+#define SETTINGS_PEPPER_LEN 32u
+#define SETTINGS_TURN_SECRET_MAX 128u
+
 /* auth: descriptors: 0 the database directory, 1 the listening control.sock. The blob is the token
- * pepper (32 bytes), wiped after use. */
+ * pepper (SETTINGS_PEPPER_LEN bytes), then the secret shared with the TURN servers, if there is one
+ * (1 to SETTINGS_TURN_SECRET_MAX bytes); wiped after use. */
 struct settings_auth {
     struct settings_common common;
-    uint32_t admin_uid; /* besides root, who may use control.sock */
-    uint32_t pad;
+    uint32_t admin_uid;  /* besides root, who may use control.sock */
+    uint32_t turn_ttl_s; /* life of TURN credentials; 0 = none are made */
 };
 
 /* web: descriptors: listener_count listening TCP sockets. The blob is the TLS certificate chain, a
@@ -69,7 +73,8 @@ struct settings_web {
     uint32_t ended_linger_s; /* how long an ended stream's playlist stays */
     uint32_t pad;
     char cors_origins[512]; /* blank-separated; "*" = any */
-    char page_host[256]; /* accepted Host values besides address literals and localhost; blanks */
+    char page_host[256];   /* accepted Host values besides address literals and localhost; blanks */
+    char ice_servers[512]; /* stun: and turn: URIs for the Link headers of a 201; blanks */
 };
 
 #endif

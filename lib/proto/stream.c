@@ -25,6 +25,7 @@ static const struct reason_row reasons[END_REASON_COUNT] = {
     [END_BROKEN] = {"broken", "The media of this stream can not be processed.", false},
     [END_OVER_LIMIT] = {"over-limit",
                         "The publisher sent more than its bitrate limit for too long.", true},
+    [END_REPLACED] = {"replaced", "The stream was taken over by a new session.", false},
 };
 
 static const struct reason_row *reason_row(enum end_reason reason)

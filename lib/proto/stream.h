@@ -22,6 +22,7 @@
 #define STREAM_DATAGRAM_MAX 1500
 #define STREAM_OFFER_MAX 65536
 #define STREAM_ANSWER_MAX 8192
+#define STREAM_FRAGMENT_MAX 16384 /* of trickle ICE, from the publisher */
 
 enum codec {
     CODEC_NONE,
@@ -52,6 +53,7 @@ enum end_reason {
     END_CRASHED,     /* the worker died */
     END_BROKEN,      /* the stream can not be transcoded */
     END_OVER_LIMIT,  /* more than the grant's bitrate for too long (threats.md U15) */
+    END_REPLACED,    /* its publisher, or another one allowed to, has taken the stream over */
     END_REASON_COUNT,
 };
 
