@@ -21,11 +21,12 @@ static int parse(const char *line, const char *environment, struct ctlargs *out,
     char *argv[WORDS_MAX] = {(char[]){"sluicectl"}};
     int argc = 1;
     snprintf(text, sizeof(text), "%s", line);
-    for (char *word = strtok(text, " "); word && argc < WORDS_MAX; word = strtok(NULL, " ")) {
+    char *rest = text;
+    for (char *word = strsep(&rest, " "); word && argc < WORDS_MAX; word = strsep(&rest, " ")) {
         for (char *c = word; *c != '\0'; c++)
             *c = *c == '_' ? ' ' : *c;
-        argv[argc] = word;
-        argc++;
+        if (*word != '\0')
+            argv[argc++] = word;
     }
     problem[0] = '\0';
     int rc = ctlargs_parse(argc, argv, environment, out, problem);

@@ -34,13 +34,13 @@ static inline void make_test_answer(struct answer *a)
     video->mid_ext_id = MID_ID;
     video->clock_rate = 90000;
     video->feedback = SDP_FB_NACK | SDP_FB_PLI | SDP_FB_REMB;
-    strcpy(video->mid, "v");
+    (void)text_copy(video->mid, sizeof(video->mid), slice_of("v"));
     struct answer_track *audio = &a->tracks[TRACK_AUDIO];
     audio->codec = CODEC_OPUS;
     audio->pt = AUDIO_PT;
     audio->mid_ext_id = MID_ID;
     audio->clock_rate = 48000;
-    strcpy(audio->mid, "a");
+    (void)text_copy(audio->mid, sizeof(audio->mid), slice_of("a"));
     a->rtcp_rsize = true;
 }
 

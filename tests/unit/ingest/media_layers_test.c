@@ -41,7 +41,7 @@ static int setup(void **state)
     video->rid_ext_id = RID_ID;
     video->layer_count = LAYERS;
     for (unsigned i = 0; i < LAYERS; i++)
-        strcpy(video->layers[i].rid, rids[i]);
+        (void)text_copy(video->layers[i].rid, sizeof(video->layers[i].rid), slice_of(rids[i]));
     assert_int_equal(media_new(&f->answer, &limits, f->ring.writer, 0, &f->media), 0);
     feedback_init(&f->feedback, &f->answer, 5000000, 77, "0123456789abcdef");
     f->now_us = 5 * SECOND;
