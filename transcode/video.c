@@ -399,6 +399,13 @@ static void note_arrival(struct video *v, int64_t pts)
     v->received_pts = pts;
 }
 
+static int pass(struct video *v, const uint8_t *data, const struct avc_unit *unit, int64_t pts)
+{
+    int64_t dts = reorder_push(&v->reorder, pts);
+    gop_add(&v->gop, data, unit->len, pts, unit->idr);
+    return put(v, data, unit->len, dts, pts, unit->idr);
+}
+
 static int push_h264(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts)
 {
     struct avc_unit unit;
@@ -406,10 +413,12 @@ static int push_h264(struct video *v, const struct frame *frame, uint8_t *payloa
     if (result == 0 && !unit.picture)
         return 0; /* parameter sets that came alone: in force with the next key frame */
     note_arrival(v, pts);
-    if (result != 0 || (!unit.idr && (v->needs_key || v->codec != CODEC_H264))) {
-        (void)drop(v);
-        return result != 0 ? -EBADMSG : -EAGAIN;
+    if (result != 0) {
+        v->needs_key = true;
+        return -EBADMSG;
     }
+    if (!unit.idr && (v->needs_key || v->codec != CODEC_H264))
+        return drop(v);
     if (v->mode == VIDEO_CATCHING)
         stop_catching(v); /* the stall ended before anything was encoded */
     bool coding = keeps_coding(v, unit.idr);
@@ -421,11 +430,7 @@ static int push_h264(struct video *v, const struct frame *frame, uint8_t *payloa
     }
     if (unit.idr)
         v->needs_key = false;
-    if (coding)
-        return transcode(v, payload, unit.len, pts);
-    int64_t dts = reorder_push(&v->reorder, pts);
-    gop_add(&v->gop, payload, unit.len, pts, unit.idr);
-    return put(v, payload, unit.len, dts, pts, unit.idr);
+    return coding ? transcode(v, payload, unit.len, pts) : pass(v, payload, &unit, pts);
 }
 
 int video_push(struct video *v, const struct frame *frame, uint8_t *payload, int64_t pts)
