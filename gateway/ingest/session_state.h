@@ -1,0 +1,63 @@
+/* What a session is made of, for the files that session.h is implemented in. */
+#ifndef SLUICE_INGEST_SESSION_STATE_H
+#define SLUICE_INGEST_SESSION_STATE_H
+
+#include "gateway/ingest/ceiling.h"
+#include "gateway/ingest/client.h"
+#include "gateway/ingest/feedback.h"
+#include "gateway/ingest/media.h"
+#include "gateway/ingest/session.h"
+#include "gateway/ingest/tuples.h"
+#include "gateway/rtc/answer.h"
+#include "gateway/rtc/dtls.h"
+#include "gateway/rtc/srtp.h"
+
+/* Invariant: answer exists from OFFERED on, dtls and media too; srtp from KEYED on; none of them in
+ * ENDED. */
+struct session {
+    enum session_state state;
+    struct session_io io;
+    void *ctx;
+    struct settings_ingest settings;
+    struct msg_ingest_bind bind;
+    const struct cert *cert;
+    struct ring_writer *ring;
+    int64_t wall_offset_us;
+    struct answer *answer;
+    char ufrag[STREAM_UFRAG_LEN + 1];
+    char pwd[STREAM_PWD_LEN + 1];
+    struct tuples tuples;
+    struct dtls *dtls;
+    struct srtp *srtp;
+    struct media *media;
+    struct feedback feedback;
+    struct ceiling ceiling;
+    uint64_t answered_us;
+    uint64_t alive_us;
+    uint64_t tick_us;
+    uint64_t last_packet_us; /* survives the media for the last report */
+    unsigned rtcp_this_second;
+    uint64_t bad_srtp;
+    enum stats_client client;
+    uint64_t replayed;
+    uint64_t over_limit;
+    uint64_t dropped;
+};
+
+/* ---- session.c ---- */
+
+/* Takes the session to where the event leads, if it belongs there (lifecycle.h). */
+void session_step(struct session *s, enum session_event event, enum end_reason reason);
+/* Frees and overwrites all keys, media and credentials. */
+void session_wipe(struct session *s);
+
+/* ---- session_receive.c ---- */
+
+/* For dtls_new; ctx is the session. */
+void session_send_dtls(void *ctx, const uint8_t *data, size_t len);
+/* What DTLS said, also by its timer. May end the session. */
+void session_on_dtls(struct session *s, enum dtls_event event, uint64_t now_us);
+/* The path's flow goes back to edge (design.md 2a); TUPLES_NONE: nothing. */
+void session_return_path(struct session *s, size_t path);
+
+#endif
