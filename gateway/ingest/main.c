@@ -195,6 +195,25 @@ static int on_offer(void *ctx, const struct chan_message *message)
     return rc;
 }
 
+static int on_fragment(void *ctx, const struct chan_message *message)
+{
+    struct ingest *in = ctx;
+    const struct msg_fragment *fragment = message->body;
+    struct msg_fragment_result result;
+    char text[STREAM_ANSWER_MAX];
+    size_t len = 0;
+    if (fragment->session != in->bind.session)
+        return -EPROTO;
+    if (fragment->may_restart > 1)
+        return -EBADMSG;
+    session_fragment(in->session, fragment, slice_make(message->blob, message->blob_len), &result,
+                     text, sizeof(text), &len);
+    int rc = role_send(&in->role, MSG_FRAGMENT_RESULT, &result, text, len, NULL);
+    secret_wipe(&result, sizeof(result));
+    secret_wipe(text, sizeof(text));
+    return rc;
+}
+
 static int deliver(struct ingest *in, size_t path, const struct chan_message *message)
 {
     uint8_t datagram[STREAM_DATAGRAM_MAX];
@@ -273,6 +292,8 @@ static int on_end(void *ctx, const struct chan_message *message)
 static const struct chan_rule ingest_rules[] = {
     {MSG_INGEST_BIND, IN(PHASE_WARM), sizeof(struct msg_ingest_bind), 0, 2, on_bind},
     {MSG_OFFER, IN(PHASE_BOUND), sizeof(struct msg_number), STREAM_OFFER_MAX, 0, on_offer},
+    {MSG_FRAGMENT, IN(PHASE_RUNNING), sizeof(struct msg_fragment), STREAM_FRAGMENT_MAX, 0,
+     on_fragment},
     {MSG_PATH, IN(PHASE_RUNNING), sizeof(struct msg_path), STREAM_DATAGRAM_MAX, 1, on_path},
     {MSG_PATH_BYTES, IN(PHASE_RUNNING), sizeof(struct msg_path), STREAM_DATAGRAM_MAX, 0,
      on_path_bytes},

@@ -34,8 +34,7 @@ void session_wipe(struct session *s)
         secret_wipe(s->answer, sizeof(*s->answer));
     free(s->answer);
     s->answer = NULL;
-    secret_wipe(s->ufrag, sizeof(s->ufrag));
-    secret_wipe(s->pwd, sizeof(s->pwd));
+    icestate_done(&s->ice);
 }
 
 /* Survives the media: what the last report tells. */
@@ -172,6 +171,7 @@ static void tick(struct session *s, uint64_t now_us)
 {
     s->tick_us = now_us + CLOCK_SECOND_US;
     s->rtcp_this_second = 0;
+    s->restarts_this_second = 0;
     close_silent_paths(s, now_us);
     if (!is_keyed(s))
         return;

@@ -22,6 +22,7 @@
 #define SESSION_KEYS_US (10u * 1000000u)    /* from the answer to keys (WHIP-70) */
 #define SESSION_SILENCE_US (30u * 1000000u) /* without an authenticated packet (WHIP-72) */
 #define SESSION_RTCP_PER_S 200u             /* compounds taken per second (U14) */
+#define SESSION_RESTARTS_PER_S 4u           /* ICE restarts taken per second */
 
 /* What the owner does for the session; called inside the functions below and must not call them. */
 struct session_io {
@@ -51,6 +52,13 @@ void session_free(struct session *s); /* wipes, without a word to anybody; NULL 
  * answer's text to text[cap]; *out_len is 0 for a refusal, after which the session has ended. */
 void session_offer(struct session *s, struct slice offer, uint64_t now_us, struct msg_answer *out,
                    char *text, size_t cap, size_t *out_len);
+
+/* A trickle, or an ICE restart: fills *out with a status and a reason (WHIP-57 to 62), after a
+ * restart also with our new pair, for which edge must let checks in before the publisher is told;
+ * our fragment then goes to text[cap], *out_len is 0 otherwise. Whatever is refused leaves the
+ * session as it was; DTLS, SRTP and all paths go on in any case (WHIP-63). */
+void session_fragment(struct session *s, const struct msg_fragment *fragment, struct slice body,
+                      struct msg_fragment_result *out, char *text, size_t cap, size_t *out_len);
 
 /* A socket of the tuple exists at this place; nothing about it is trusted before its first
  * authentic check. */

@@ -16,6 +16,24 @@ static uint32_t max_bitrate_kbps(const struct session *s)
     return kbps > UINT32_MAX ? UINT32_MAX : (uint32_t)kbps;
 }
 
+struct answer_local session_local(const struct session *s)
+{
+    const struct icestate_pair *pair = icestate_newest(&s->ice);
+    struct answer_local local = {.ufrag = pair->ufrag,
+                                 .pwd = pair->pwd,
+                                 .addresses = s->bind.candidates,
+                                 .address_count = s->bind.candidate_count,
+                                 .tcp_addresses = s->bind.tcp,
+                                 .tcp_count = s->bind.tcp_count,
+                                 .start_bitrate_kbps = s->settings.start_bitrate_kbps,
+                                 .max_bitrate_kbps = max_bitrate_kbps(s),
+                                 .dtls_client = true,
+                                 .transport_cc = true,
+                                 .simulcast = true};
+    cert_fingerprint(s->cert, &local.fingerprint);
+    return local;
+}
+
 static int make_answer(struct session *s, struct slice offer, const char **out_reason)
 {
     int rc = -ENOMEM;
@@ -26,22 +44,14 @@ static int make_answer(struct session *s, struct slice offer, const char **out_r
     rc = sdp_parse(offer, sdp, out_reason);
     if (rc < 0)
         goto out;
-    secret_random_text(s->ufrag, STREAM_UFRAG_LEN);
-    secret_random_text(s->pwd, STREAM_PWD_LEN);
-    struct answer_local local = {.ufrag = s->ufrag,
-                                 .pwd = s->pwd,
-                                 .addresses = s->bind.candidates,
-                                 .address_count = s->bind.candidate_count,
-                                 .tcp_addresses = s->bind.tcp,
-                                 .tcp_count = s->bind.tcp_count,
-                                 .start_bitrate_kbps = s->settings.start_bitrate_kbps,
-                                 .max_bitrate_kbps = max_bitrate_kbps(s),
-                                 .transport_cc = true,
-                                 .simulcast = true};
-    cert_fingerprint(s->cert, &local.fingerprint);
+    icestate_init(&s->ice);
+    struct answer_local local = session_local(s);
     secret_random(&local.session_id, sizeof(local.session_id));
     local.session_id >>= 1;
     rc = answer_make(sdp, &local, s->answer, out_reason);
+    if (rc == 0)
+        rc = icestate_set_peer(&s->ice, slice_of(s->answer->peer_ufrag),
+                               slice_of(s->answer->peer_pwd));
 out:
     free(sdp);
     return rc;
@@ -53,8 +63,10 @@ static int prepare(struct session *s)
     struct media_limits limits = {.max_width = s->bind.max_width,
                                   .max_height = s->bind.max_height,
                                   .jitter_deadline_us = s->settings.jitter_deadline_us};
-    int rc = dtls_new(s->cert, answer->fingerprints, answer->fingerprint_count, session_send_dtls,
-                      s, &s->dtls);
+    int (*make_dtls)(const struct cert *, const struct fingerprint *, size_t, dtls_send_fn, void *,
+                     struct dtls **) = answer->dtls_client ? dtls_new_client : dtls_new;
+    int rc = make_dtls(s->cert, answer->fingerprints, answer->fingerprint_count, session_send_dtls,
+                       s, &s->dtls);
     if (rc < 0)
         return rc;
     rc = media_new(answer, &limits, s->ring, s->wall_offset_us, &s->media);
@@ -73,8 +85,9 @@ static void fill_answer(struct session *s, struct msg_answer *out, char *text, s
     memcpy(text, s->answer->text, s->answer->text_len);
     *out_len = s->answer->text_len;
     out->status = 201;
-    memcpy(out->ufrag, s->ufrag, sizeof(s->ufrag));
-    memcpy(out->pwd, s->pwd, sizeof(s->pwd));
+    const struct icestate_pair *pair = icestate_newest(&s->ice);
+    memcpy(out->ufrag, pair->ufrag, sizeof(pair->ufrag));
+    memcpy(out->pwd, pair->pwd, sizeof(pair->pwd));
     if (s->answer->tracks[TRACK_VIDEO].codec != CODEC_NONE)
         out->renditions |= 1u << TRACK_VIDEO;
     if (s->answer->tracks[TRACK_AUDIO].codec != CODEC_NONE)

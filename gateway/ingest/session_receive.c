@@ -42,31 +42,6 @@ void session_return_path(struct session *s, size_t path)
     s->io.close_path(s->ctx, path);
 }
 
-static void receive_stun(struct session *s, size_t path, const uint8_t *data, size_t len,
-                         uint64_t now_us)
-{
-    struct ice_credentials credentials = {
-        .ufrag = s->ufrag, .pwd = s->pwd, .peer_ufrag = s->answer->peer_ufrag};
-    uint8_t reply[ICE_REPLY_MAX];
-    size_t reply_len = 0;
-    bool use = false;
-    enum ice_verdict verdict = ice_answer(data, len, &credentials, &s->tuples.list[path].remote,
-                                          reply, sizeof(reply), &reply_len, &use);
-    if (verdict == ICE_DROP) {
-        s->dropped++;
-        return;
-    }
-    note_alive(s, path, now_us);
-    s->io.send(s->ctx, path, reply, reply_len);
-    if (verdict != ICE_ACCEPT)
-        return;
-    s->tuples.list[path].validated = true;
-    if (use || s->tuples.selected == TUPLES_NONE)
-        select_path(s, path, use);
-    session_return_path(s, tuples_spare(&s->tuples, now_us));
-    session_step(s, SESSION_CHECKED, END_NONE);
-}
-
 static void secure(struct session *s, uint64_t now_us)
 {
     struct srtp_keys keys;
@@ -101,6 +76,33 @@ void session_on_dtls(struct session *s, enum dtls_event event, uint64_t now_us)
         session_end(s, END_REFUSED);
         break;
     }
+}
+
+static void receive_stun(struct session *s, size_t path, const uint8_t *data, size_t len,
+                         uint64_t now_us)
+{
+    uint8_t reply[ICE_REPLY_MAX];
+    size_t reply_len = 0;
+    bool use = false, switched = false;
+    enum ice_verdict verdict = icestate_answer(&s->ice, data, len, &s->tuples.list[path].remote,
+                                               reply, sizeof(reply), &reply_len, &use, &switched);
+    if (verdict == ICE_DROP) {
+        s->dropped++;
+        return;
+    }
+    note_alive(s, path, now_us);
+    s->io.send(s->ctx, path, reply, reply_len);
+    if (verdict != ICE_ACCEPT)
+        return;
+    s->tuples.list[path].validated = true;
+    if (use || s->tuples.selected == TUPLES_NONE)
+        select_path(s, path, use);
+    if (switched)
+        log_event(LOG_INFO, "ice_restarted", "session=%" PRIu64 " generation=%" PRIu32,
+                  s->bind.session, s->ice.generation);
+    session_return_path(s, tuples_spare(&s->tuples, now_us));
+    session_step(s, SESSION_CHECKED, END_NONE);
+    session_on_dtls(s, dtls_start(s->dtls, now_us), now_us); /* once, as client (WHIP-86) */
 }
 
 /* A replay is authentic: mostly a repair that came twice (RTP-09), no sign of an attack. */

@@ -10,6 +10,7 @@
 #include "gateway/ingest/tuples.h"
 #include "gateway/rtc/answer.h"
 #include "gateway/rtc/dtls.h"
+#include "gateway/rtc/icestate.h"
 #include "gateway/rtc/srtp.h"
 
 /* Invariant: answer exists from OFFERED on, dtls and media too; srtp from KEYED on; none of them in
@@ -24,8 +25,7 @@ struct session {
     struct ring_writer *ring;
     int64_t wall_offset_us;
     struct answer *answer;
-    char ufrag[STREAM_UFRAG_LEN + 1];
-    char pwd[STREAM_PWD_LEN + 1];
+    struct icestate ice;
     struct tuples tuples;
     struct dtls *dtls;
     struct srtp *srtp;
@@ -37,6 +37,7 @@ struct session {
     uint64_t tick_us;
     uint64_t last_packet_us; /* survives the media for the last report */
     unsigned rtcp_this_second;
+    unsigned restarts_this_second;
     uint64_t bad_srtp;
     enum stats_client client;
     uint64_t replayed;
@@ -50,6 +51,12 @@ struct session {
 void session_step(struct session *s, enum session_event event, enum end_reason reason);
 /* Frees and overwrites all keys, media and credentials. */
 void session_wipe(struct session *s);
+
+/* ---- session_offer.c ---- */
+
+/* What our side brings to an answer or a fragment, with our newest pair; borrows from the session.
+ */
+struct answer_local session_local(const struct session *s);
 
 /* ---- session_receive.c ---- */
 

@@ -6,28 +6,32 @@
 #include <errno.h>
 #include <string.h>
 
-/* A fresh pair of ours with the peer's; our ufrag differs from `other`. */
-static int make_pair(struct icestate_pair *pair, struct slice peer_ufrag, struct slice peer_pwd,
-                     const char *other)
+/* A fresh pair of ours; our ufrag differs from `other`. */
+static void make_ours(struct icestate_pair *pair, const char *other)
 {
-    if (peer_ufrag.len == 0 || peer_pwd.len == 0)
-        return -EINVAL;
-    int err = text_copy(pair->peer_ufrag, sizeof(pair->peer_ufrag), peer_ufrag);
-    if (err == 0)
-        err = text_copy(pair->peer_pwd, sizeof(pair->peer_pwd), peer_pwd);
-    if (err < 0)
-        return err;
     do {
         secret_random_text(pair->ufrag, STREAM_UFRAG_LEN);
     } while (strcmp(pair->ufrag, other) == 0);
     secret_random_text(pair->pwd, STREAM_PWD_LEN);
-    return 0;
 }
 
-int icestate_init(struct icestate *state, struct slice peer_ufrag, struct slice peer_pwd)
+static int set_peer(struct icestate_pair *pair, struct slice peer_ufrag, struct slice peer_pwd)
+{
+    if (peer_ufrag.len == 0 || peer_pwd.len == 0)
+        return -EINVAL;
+    int err = text_copy(pair->peer_ufrag, sizeof(pair->peer_ufrag), peer_ufrag);
+    return err < 0 ? err : text_copy(pair->peer_pwd, sizeof(pair->peer_pwd), peer_pwd);
+}
+
+void icestate_init(struct icestate *state)
 {
     memset(state, 0, sizeof(*state));
-    return make_pair(&state->current, peer_ufrag, peer_pwd, "");
+    make_ours(&state->current, "");
+}
+
+int icestate_set_peer(struct icestate *state, struct slice peer_ufrag, struct slice peer_pwd)
+{
+    return set_peer(&state->current, peer_ufrag, peer_pwd);
 }
 
 void icestate_done(struct icestate *state)
@@ -51,8 +55,9 @@ int icestate_restart(struct icestate *state, struct slice peer_ufrag, struct sli
 {
     struct icestate_pair pair;
     memset(&pair, 0, sizeof(pair));
-    int err = make_pair(&pair, peer_ufrag, peer_pwd, state->current.ufrag);
+    int err = set_peer(&pair, peer_ufrag, peer_pwd);
     if (err == 0) {
+        make_ours(&pair, state->current.ufrag);
         state->next = pair;
         state->restarting = true;
         state->generation++;

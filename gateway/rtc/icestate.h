@@ -31,8 +31,10 @@ struct icestate {
     uint32_t generation; /* of the newest pair; 0 at first: names the ETag (WHIP-56) */
 };
 
-/* Makes our first pair. Peer strings as the offer has them. 0 or -EMSGSIZE. */
-int icestate_init(struct icestate *state, struct slice peer_ufrag, struct slice peer_pwd);
+/* Makes our first pair, for the answer; checks are refused until the peer's half is set. */
+void icestate_init(struct icestate *state);
+/* The peer's half of the first pair, as the offer has it. 0, -EINVAL or -EMSGSIZE. */
+int icestate_set_peer(struct icestate *state, struct slice peer_ufrag, struct slice peer_pwd);
 void icestate_done(struct icestate *state); /* wipes */
 
 /* True when a fragment with the peer's pair trickles to a pair that we know; otherwise it is a

@@ -25,12 +25,13 @@ static inline uint32_t client_crc32(const uint8_t *data, size_t len)
 }
 
 /* A Binding request of RFC 8489 with PRIORITY, ICE-CONTROLLING and, if asked, USE-CANDIDATE. */
-static inline size_t client_check(const char *ufrag, const char *pwd, bool nominate, uint8_t *to)
+static inline size_t client_check_as(const char *ufrag, const char *peer, const char *pwd,
+                                     bool nominate, uint8_t *to)
 {
     char name[64];
     struct writer w;
     unsigned mac_len = 20;
-    int name_len = snprintf(name, sizeof(name), "%s:peer", ufrag);
+    int name_len = snprintf(name, sizeof(name), "%s:%s", ufrag, peer);
     writer_init(&w, to, 512);
     writer_u16(&w, 1);
     writer_u16(&w, 0);
@@ -59,13 +60,27 @@ static inline size_t client_check(const char *ufrag, const char *pwd, bool nomin
     return w.len;
 }
 
+static inline size_t client_check(const char *ufrag, const char *pwd, bool nominate, uint8_t *to)
+{
+    return client_check_as(ufrag, "peer", pwd, nominate, to);
+}
+
 struct client {
     SSL_CTX *ctx;
     SSL *ssl;
     struct cert *cert;
     struct srtp *srtp;
+    bool passive; /* DTLS server */
     bool closed;
 };
+
+/* What we are shown is for the other tests to look at. */
+static inline int client_takes_any(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    (void)store;
+    return 1;
+}
 
 /* 0 or -1. */
 static inline int client_open(struct client *c)
@@ -73,7 +88,7 @@ static inline int client_open(struct client *c)
     memset(c, 0, sizeof(*c));
     if (cert_new(&c->cert) != 0)
         return -1;
-    c->ctx = SSL_CTX_new(DTLS_client_method());
+    c->ctx = SSL_CTX_new(DTLS_method());
     if (!c->ctx || SSL_CTX_use_certificate(c->ctx, cert_x509(c->cert)) != 1 ||
         SSL_CTX_use_PrivateKey(c->ctx, cert_key(c->cert)) != 1 ||
         SSL_CTX_set_tlsext_use_srtp(c->ctx, "SRTP_AEAD_AES_128_GCM") != 0)
@@ -103,6 +118,14 @@ static inline size_t client_output(struct client *c, uint8_t *to, size_t cap)
     return len > 0 ? (size_t)len : 0;
 }
 
+/* Before the first message: the publisher waits for our ClientHello. */
+static inline void client_be_passive(struct client *c)
+{
+    c->passive = true;
+    SSL_set_accept_state(c->ssl);
+    SSL_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, client_takes_any);
+}
+
 /* Goes on with the handshake, with or without input. */
 static inline void client_input(struct client *c, const uint8_t *data, size_t len)
 {
@@ -124,10 +147,11 @@ static inline int client_secure(struct client *c)
         SSL_export_keying_material(c->ssl, material, sizeof(material), "EXTRACTOR-dtls_srtp", 19,
                                    NULL, 0, 0) != 1)
         return -1;
-    memcpy(keys.client_key, material, 16);
-    memcpy(keys.server_key, material + 16, 16);
-    memcpy(keys.client_salt, material + 32, 12);
-    memcpy(keys.server_salt, material + 44, 12);
+    size_t own = c->passive ? 1 : 0; /* for srtp.h the client is the publisher */
+    memcpy(keys.client_key, material + 16 * own, 16);
+    memcpy(keys.server_key, material + 16 * (1 - own), 16);
+    memcpy(keys.client_salt, material + 32 + 12 * own, 12);
+    memcpy(keys.server_salt, material + 32 + 12 * (1 - own), 12);
     return srtp_new_client(&keys, &c->srtp);
 }
 

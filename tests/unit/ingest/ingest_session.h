@@ -35,6 +35,8 @@ struct fixture {
     struct session *session;
     struct client client;
     struct msg_answer answer;
+    size_t answer_len;
+    char answer_text[STREAM_ANSWER_MAX];
     uint64_t now_us;
     size_t sent_count;
     struct sent sent[SENT_MAX];
@@ -124,7 +126,8 @@ static inline size_t make_offer(const struct fixture *f, char *to, size_t cap)
     writer_text(&w, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v\r\n");
     writer_text(&w, "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\n");
     writer_text(&w, "a=ice-ufrag:peer\r\na=ice-pwd:peerPasswordOf24Letters1\r\n");
-    writer_text(&w, "a=fingerprint:%s\r\na=setup:actpass\r\na=sendonly\r\na=rtcp-mux\r\n", text);
+    writer_text(&w, "a=fingerprint:%s\r\na=setup:%s\r\na=sendonly\r\na=rtcp-mux\r\n", text,
+                f->client.passive ? "passive" : "actpass");
     writer_text(&w, "a=rtcp-rsize\r\na=rtpmap:96 H264/90000\r\n");
     writer_text(&w, "a=fmtp:96 packetization-mode=1;profile-level-id=42e01f;"
                     "level-asymmetry-allowed=1\r\n");
@@ -135,14 +138,13 @@ static inline size_t make_offer(const struct fixture *f, char *to, size_t cap)
 
 static inline void offer(struct fixture *f)
 {
-    char text[4096], answer[STREAM_ANSWER_MAX];
-    size_t answer_len = 0;
+    char text[4096];
     size_t len = make_offer(f, text, sizeof(text));
-    session_offer(f->session, slice_make(text, len), f->now_us, &f->answer, answer, sizeof(answer),
-                  &answer_len);
+    session_offer(f->session, slice_make(text, len), f->now_us, &f->answer, f->answer_text,
+                  sizeof(f->answer_text), &f->answer_len);
     if (f->answer.status != 201)
         fail_msg("%u %s", f->answer.status, f->answer.reason);
-    assert_true(answer_len > 0);
+    assert_true(f->answer_len > 0);
     assert_int_equal(f->answer.renditions, 1u << TRACK_VIDEO);
 }
 

@@ -22,7 +22,10 @@ static int setup(void **state)
 {
     struct bench *b = calloc(1, sizeof(*b));
     *state = b;
-    return b && icestate_init(&b->state, slice_of("peer"), slice_of("peerpwd")) == 0 ? 0 : -1;
+    if (!b)
+        return -1;
+    icestate_init(&b->state);
+    return icestate_set_peer(&b->state, slice_of("peer"), slice_of("peerpwd"));
 }
 
 static int teardown(void **state)
