@@ -39,6 +39,7 @@ static const struct field fields[] = {
     {"expires_s", 0, OP(TOKEN_CREATE), NUMBER_FIELD(expires_s, TOKEN_TIME_MAX_S)},
     {"max_duration_s", 0, OP(TOKEN_CREATE), NUMBER_FIELD(max_duration_s, TOKEN_TIME_MAX_S)},
     {"max_sessions", 0, OP(TOKEN_CREATE), NUMBER_FIELD(max_sessions, TOKEN_SESSIONS_MAX)},
+    {"on_clash", 0, OP(TOKEN_CREATE), TEXT_FIELD(on_clash)},
     {"after_ms", 0, OP(TOKEN_LIST), NUMBER_FIELD(after_ms, INT64_MAX)},
     {"after_id", 0, OP(TOKEN_LIST), TEXT_FIELD(after_id)},
 };
@@ -130,8 +131,8 @@ static const char *set_fields(json_t *object, struct adminreq *out)
     return NULL;
 }
 
-/* What the fields must mean, beyond their types. */
-static const char *check(const struct adminreq *req)
+/* What the fields must mean, beyond their types; words become values. */
+static const char *check(struct adminreq *req)
 {
     struct slice stream = slice_of(req->stream);
     if (req->op == ADMINREQ_TOKEN_CREATE && !stream_pattern_valid(stream))
@@ -140,6 +141,8 @@ static const char *check(const struct adminreq *req)
         return "a stream name is 1 to 64 characters of A-Z, a-z, 0-9, _ and -";
     if (!token_label_valid(slice_of(req->label)))
         return "a label is at most 80 bytes without control characters";
+    if (req->on_clash[0] != '\0' && token_clash_parse(slice_of(req->on_clash), &req->clash) < 0)
+        return "on_clash is neither refuse nor take-over";
     if (req->id[0] != '\0' && !token_id_valid(slice_of(req->id)))
         return "that is not a token id; an id looks like t_ and ten letters or digits";
     if (req->after_id[0] != '\0' && !token_id_valid(slice_of(req->after_id)))

@@ -2,7 +2,7 @@
  *
  * A request is one JSON object (RFC 8259) of at most ADMINREQ_LINE_MAX bytes: "op" and that
  * operation's keys, no others, none twice, nothing nested deeper than ADMINREQ_DEPTH_MAX.
- *   token.create stream [label expires_s max_duration_s max_sessions]
+ *   token.create stream [label expires_s max_duration_s max_sessions on_clash]
  *   token.list [after_ms after_id]    token.show id    token.revoke id
  *   stream.list    stream.kick stream    status */
 #ifndef SLUICE_AUTH_ADMINREQ_H
@@ -36,6 +36,8 @@ struct adminreq {
     char stream[STREAM_NAME_MAX + 8]; /* create: valid pattern; kick: valid name */
     char label[TOKEN_LABEL_MAX + 8];  /* valid label */
     char after_id[STREAM_TOKEN_ID_MAX + 8];
+    char on_clash[16]; /* as token_clash_parse takes it, in clash afterwards */
+    enum grant_clash clash;
     uint64_t after_ms;
     uint64_t expires_s;
     uint64_t max_duration_s;

@@ -135,6 +135,7 @@ int admission_ask(struct admission *a, const struct msg_lease_ask *ask,
         grant.remaining_us = token_remaining_us(&token, time->now_ms);
         if (ask->purpose == LEASE_PUBLISH)
             verdict = admit(a, &token, ask->stream, &grant.lease_id);
+        grant.clash = (uint8_t)token.clash;
     }
     grant.verdict = (uint8_t)verdict;
     *out = grant;

@@ -6,6 +6,7 @@
 #include "auth/reserve.h"
 #include "auth/store.h"
 #include "auth/timekeep.h"
+#include "auth/turn.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
@@ -29,13 +30,20 @@
 #define AUTH_FILE_BYTES_MAX (1ull << 30)
 #define AUTH_DATA_BYTES_MAX (512ull << 20)
 
+/* A locked page: the pepper, and what is shared with the TURN servers (empty: there are none). */
+struct secrets {
+    struct token_key key;
+    size_t turn_len;
+    char turn[SETTINGS_TURN_SECRET_MAX];
+};
+
 /* The process. store and control are NULL, descriptors -1, until they are open. */
 struct auth {
     struct role role;
     struct settings_auth settings;
     int directory_fd;
     int listen_fd;
-    struct token_key *key; /* a locked page */
+    struct secrets *secrets;
     struct store *store;
     struct reserve reserve;
     struct timekeep timekeep;
@@ -101,6 +109,21 @@ static void schedule(struct auth *auth)
 
 /* ---- the supervisor's messages ---- */
 
+/* Not longer than the session may last: a token's end is the end of what was made for it. */
+static void add_turn(struct auth *auth, struct msg_lease_grant *m)
+{
+    struct slice secret = slice_make(auth->secrets->turn, auth->secrets->turn_len);
+    uint64_t life_us = auth->settings.turn_ttl_s * (uint64_t)CLOCK_SECOND_US;
+    if (secret.len == 0 || life_us == 0)
+        return;
+    if (m->grant.remaining_us < life_us)
+        life_us = m->grant.remaining_us;
+    uint64_t expiry_s = (clock_wall_us() + life_us) / CLOCK_SECOND_US;
+    int rc = turn_make(secret, expiry_s, m->grant.token_id, &m->turn);
+    if (rc < 0) /* the publisher may have a direct way */
+        log_event(LOG_ERROR, "turn-failed", "error=%s", strerrorname_np(-rc));
+}
+
 static int on_ask(void *ctx, const struct chan_message *message)
 {
     struct auth *auth = ctx;
@@ -116,7 +139,11 @@ static int on_ask(void *ctx, const struct chan_message *message)
         log_event(LOG_INFO, "lease-answered", "verdict=%u token=%s stream=%s peer=%s",
                   grant.grant.verdict, grant.grant.token_id, ask->stream, peer);
     }
-    return role_send(&auth->role, MSG_LEASE_GRANT, &grant, NULL, 0, NULL);
+    if (grant.grant.verdict == GRANT_OK && ask->purpose == LEASE_PUBLISH)
+        add_turn(auth, &grant);
+    rc = role_send(&auth->role, MSG_LEASE_GRANT, &grant, NULL, 0, NULL);
+    secret_wipe(&grant.turn, sizeof(grant.turn));
+    return rc;
 }
 
 static int on_release(void *ctx, const struct chan_message *message)
@@ -186,26 +213,29 @@ static void on_line(void *ctx, uint64_t conn, const char *line, size_t len)
 /* ---- start ---- */
 
 /* A page of its own that is neither swapped nor dumped. */
-static int keep_pepper(struct auth *auth, const uint8_t *pepper)
+static int keep_secrets(struct auth *auth, const uint8_t *blob, size_t len)
 {
-    void *page =
-        mmap(NULL, sizeof(*auth->key), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page = mmap(NULL, sizeof(*auth->secrets), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return -errno;
-    auth->key = page;
-    auth->role.memory_locked = mlock(page, sizeof(*auth->key)) == 0;
-    madvise(page, sizeof(*auth->key), MADV_DONTDUMP);
-    memcpy(auth->key->pepper, pepper, TOKEN_PEPPER_LEN);
+    auth->secrets = page;
+    auth->role.memory_locked = mlock(page, sizeof(*auth->secrets)) == 0;
+    madvise(page, sizeof(*auth->secrets), MADV_DONTDUMP);
+    memcpy(auth->secrets->key.pepper, blob, TOKEN_PEPPER_LEN);
+    auth->secrets->turn_len = len - TOKEN_PEPPER_LEN;
+    memcpy(auth->secrets->turn, blob + TOKEN_PEPPER_LEN, auth->secrets->turn_len);
     return 0;
 }
 
 static int on_settings(void *ctx, const struct chan_message *message)
 {
     struct auth *auth = ctx;
-    if (message->fd_count != 2 || message->blob_len != TOKEN_PEPPER_LEN)
+    if (message->fd_count != 2 || message->blob_len < TOKEN_PEPPER_LEN ||
+        message->blob_len > TOKEN_PEPPER_LEN + SETTINGS_TURN_SECRET_MAX)
         return -EBADMSG;
     memcpy(&auth->settings, message->body, sizeof(auth->settings));
-    int rc = keep_pepper(auth, message->blob);
+    int rc = keep_secrets(auth, message->blob, message->blob_len);
     /* The channel's buffer is ours to wipe, though a handler may not change a message otherwise. */
     secret_wipe((void *)(uintptr_t)message->blob, message->blob_len);
     if (rc < 0)
@@ -259,7 +289,7 @@ static int open_all(struct auth *auth)
     open_store(auth);
     start_clock(auth);
     auth->admission.store = auth->store;
-    auth->admission.key = auth->key;
+    auth->admission.key = &auth->secrets->key;
     auth->admission.reserve = &auth->reserve;
     auth->admission.end = end_lease;
     auth->admission.end_ctx = auth;
@@ -267,7 +297,11 @@ static int open_all(struct auth *auth)
     if (rc < 0)
         return rc;
     uint8_t warm[TOKEN_HASH_LEN]; /* OpenSSL reads its configuration at first use */
-    rc = token_hash(auth->key, slice_of("warm"), warm);
+    rc = token_hash(&auth->secrets->key, slice_of("warm"), warm);
+    if (rc < 0)
+        return rc;
+    struct turn_credential turn;
+    rc = turn_make(slice_of("warm"), 0, "warm", &turn);
     if (rc < 0)
         return rc;
     adminrun_init(&auth->adminrun, &auth->admission, &auth->role.loop, send_answer, send_ctl, auth);

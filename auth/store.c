@@ -16,7 +16,7 @@
 #define STORE_BUSY_MS 2000
 #define STORE_PATH_MAX 64
 
-/* Version 1. BIGINT and TEXT only; 0 means none. */
+/* Version 1; migrations lead on from there. BIGINT and TEXT only; 0 means none. */
 static const char schema_sql[] =
     "CREATE TABLE schema_version(version BIGINT NOT NULL);"
     "CREATE TABLE meta(name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);"
@@ -34,6 +34,12 @@ static const char schema_sql[] =
     "INSERT INTO meta(name, value) VALUES('starts', 0);"
     "INSERT INTO meta(name, value) VALUES('clock_ms', 0);";
 
+/* From version i + 1 to i + 2. */
+static const char *const migrations[STORE_SCHEMA_VERSION - 1] = {
+    "ALTER TABLE tokens ADD COLUMN clash BIGINT NOT NULL DEFAULT 0;" /* enum grant_clash */
+    "UPDATE schema_version SET version = 2;",
+};
+
 enum statement {
     STATEMENT_COUNT_START,
     STATEMENT_LOAD_CLOCK,
@@ -48,14 +54,14 @@ enum statement {
 
 #define TOKEN_COLUMNS                                                                              \
     "id, secret_hash, stream_glob, label, created_ms, expires_ms, max_duration_ms, "               \
-    "max_sessions, revoked_ms"
+    "max_sessions, revoked_ms, clash"
 
 static const char *const statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_COUNT_START] = "UPDATE meta SET value = value + 1 WHERE name = 'starts'",
     [STATEMENT_LOAD_CLOCK] = "SELECT value FROM meta WHERE name = 'clock_ms'",
     [STATEMENT_SAVE_CLOCK] = "UPDATE meta SET value = $1 WHERE name = 'clock_ms' AND value < $1",
     [STATEMENT_INSERT_TOKEN] = "INSERT INTO tokens(" TOKEN_COLUMNS ") "
-                               "VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                               "VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     [STATEMENT_FIND_VALID] = "SELECT " TOKEN_COLUMNS " FROM tokens WHERE secret_hash = $1 "
                              "AND revoked_ms = 0 AND (expires_ms = 0 OR expires_ms > $2)",
     [STATEMENT_FIND_BY_ID] = "SELECT " TOKEN_COLUMNS " FROM tokens WHERE id = $1",
@@ -218,6 +224,23 @@ int store_check(struct store *store)
     return rc;
 }
 
+/* All of it in one transaction: an older gateway's database is changed wholly or not at all. */
+static int migrate(struct store *store, uint64_t version)
+{
+    if (version == STORE_SCHEMA_VERSION)
+        return 0;
+    int rc = exec(store, "BEGIN");
+    if (rc == 0 && version == 0)
+        rc = exec(store, schema_sql);
+    for (uint64_t at = version > 0 ? version : 1; rc == 0 && at < STORE_SCHEMA_VERSION; at++)
+        rc = exec(store, migrations[at - 1]);
+    if (rc == 0)
+        rc = exec(store, "COMMIT");
+    if (rc < 0)
+        (void)exec(store, "ROLLBACK");
+    return rc;
+}
+
 /* Makes the schema in an empty file, or checks that the one there is ours. */
 static int check_schema(struct store *store)
 {
@@ -225,12 +248,8 @@ static int check_schema(struct store *store)
     int rc = query_u64(store, "SELECT count(*) FROM sqlite_schema", &count);
     if (rc < 0)
         return rc;
-    if (count == 0) {
-        rc = exec(store, "BEGIN");
-        if (rc == 0)
-            rc = exec(store, schema_sql);
-        return rc == 0 ? exec(store, "COMMIT") : rc;
-    }
+    if (count == 0)
+        return migrate(store, 0);
     rc = query_u64(store, "SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')",
                    &count);
     if (rc == 0 && count != 0)
@@ -240,7 +259,9 @@ static int check_schema(struct store *store)
         rc = query_u64(store, "SELECT max(version) FROM schema_version", &version);
     if (rc == -EIO || (rc == 0 && version == 0))
         return -EBADMSG; /* a database, but not ours */
-    return rc == 0 && version > STORE_SCHEMA_VERSION ? -ENOTSUP : rc;
+    if (rc < 0)
+        return rc;
+    return version > STORE_SCHEMA_VERSION ? -ENOTSUP : migrate(store, version);
 }
 
 static int prepare(struct store *store)
@@ -372,14 +393,17 @@ static int read_texts(sqlite3_stmt *row, struct token *t)
 static int read_numbers(sqlite3_stmt *row, struct token *t)
 {
     uint64_t sessions = 0;
-    uint64_t *const to[] = {&t->created_ms, &t->expires_ms, &t->max_duration_ms, &sessions,
-                            &t->revoked_ms};
+    uint64_t clash = 0;
+    uint64_t *const to[] = {&t->created_ms, &t->expires_ms, &t->max_duration_ms,
+                            &sessions,      &t->revoked_ms, &clash};
     int rc = 0;
-    for (int i = 0; rc == 0 && i < 5; i++)
+    for (int i = 0; rc == 0 && i < 6; i++)
         rc = column_u64(row, 4 + i, to[i]);
-    if (rc < 0 || sessions > TOKEN_SESSIONS_MAX || t->max_duration_ms > TOKEN_TIME_MAX_S * 1000)
+    if (rc < 0 || sessions > TOKEN_SESSIONS_MAX || t->max_duration_ms > TOKEN_TIME_MAX_S * 1000 ||
+        clash >= CLASH_COUNT)
         return -EBADMSG;
     t->max_sessions = (uint32_t)sessions;
+    t->clash = (enum grant_clash)clash;
     return 0;
 }
 
@@ -426,6 +450,7 @@ int store_insert_token(struct store *store, const struct token *token)
     bind_u64(statement, "$7", token->max_duration_ms);
     bind_u64(statement, "$8", token->max_sessions);
     bind_u64(statement, "$9", token->revoked_ms);
+    bind_u64(statement, "$10", token->clash);
     return run(store, STATEMENT_INSERT_TOKEN);
 }
 

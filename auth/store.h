@@ -18,14 +18,15 @@
 #include <sys/types.h>
 
 #define STORE_FILE "sluice.db"
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 #define STORE_PAGE_TOKENS 100u /* rows of one store_list_tokens */
 
 struct store;
 
 /* Opens or creates STORE_FILE (mode 0600) in the directory, checks it (quick_check, schema version,
- * no triggers or views) and makes one durable write. owner: as root, who shall own a new file; 0:
- * keep. A full disk is no error here: reading works. 0 or a negative errno. */
+ * no triggers or views), brings an older schema up to date and makes one durable write. owner: as
+ * root, who shall own a new file; 0: keep. A full disk is no error here: reading works. 0 or a
+ * negative errno. */
 int store_open(int directory_fd, uid_t owner, struct store **out);
 void store_close(struct store *store); /* NULL allowed */
 

@@ -73,6 +73,7 @@ int token_make(const struct token_key *key, const struct token_wish *wish, uint6
         .expires_ms = wish->expires_s == 0 ? 0 : now_ms + wish->expires_s * TOKEN_MS_PER_S,
         .max_duration_ms = wish->max_duration_s * TOKEN_MS_PER_S,
         .max_sessions = wish->max_sessions,
+        .clash = wish->clash,
     };
     if (!wish->sessions_given)
         t.max_sessions = stream_name_valid(wish->pattern) ? 1 : 0;
@@ -128,6 +129,26 @@ const char *token_state_name(enum token_state state)
         [TOKEN_REVOKED] = "revoked",
     };
     return names[state];
+}
+
+const char *token_clash_name(enum grant_clash clash)
+{
+    static const char *const names[CLASH_COUNT] = {
+        [CLASH_REFUSE] = "refuse",
+        [CLASH_TAKE_OVER] = "take-over",
+    };
+    return names[clash];
+}
+
+int token_clash_parse(struct slice name, enum grant_clash *out)
+{
+    for (unsigned i = 0; i < CLASH_COUNT; i++) {
+        if (slice_is(name, token_clash_name((enum grant_clash)i))) {
+            *out = (enum grant_clash)i;
+            return 0;
+        }
+    }
+    return -EBADMSG;
 }
 
 uint64_t token_remaining_us(const struct token *t, uint64_t now_ms)

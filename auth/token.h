@@ -7,6 +7,7 @@
 #define SLUICE_AUTH_TOKEN_H
 
 #include "lib/base/text.h"
+#include "lib/proto/grant.h"
 #include "lib/proto/stream.h"
 
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct token {
     uint64_t max_duration_ms; /* of one session; 0 = no limit */
     uint64_t revoked_ms;      /* 0 = not revoked */
     uint32_t max_sessions;    /* streams at once; 0 = no limit */
+    enum grant_clash clash;
 };
 
 /* What an administrator asks for. */
@@ -51,6 +53,7 @@ struct token_wish {
     uint64_t max_duration_s; /* 0 = no limit */
     bool sessions_given;     /* false: 1 for a plain name, no limit for a pattern (W2) */
     uint32_t max_sessions;
+    enum grant_clash clash;
 };
 
 enum token_state { TOKEN_ACTIVE, TOKEN_EXPIRED, TOKEN_REVOKED };
@@ -72,6 +75,9 @@ bool token_label_valid(struct slice label);
 
 enum token_state token_state(const struct token *t, uint64_t now_ms);
 const char *token_state_name(enum token_state state);
+const char *token_clash_name(enum grant_clash clash); /* "refuse", "take-over" */
+/* 0, or -EBADMSG for a name that is none. */
+int token_clash_parse(struct slice name, enum grant_clash *out);
 
 /* Microseconds a session that starts now may last: the earlier of expiry and max_duration,
  * UINT64_MAX = no limit. */

@@ -24,7 +24,7 @@ static const struct command commands[CTL_COMMAND_COUNT] = {
     [CTL_TOKEN_CREATE] =
         {"token", "create", NULL,
          "token create --stream PATTERN [--max-duration TIME] [--expires TIME] "
-         "[--max-sessions N] [--label TEXT]",
+         "[--max-sessions N] [--on-clash refuse|take-over] [--label TEXT]",
          "Makes a token and shows it, this once. PATTERN is a stream name; * in it "
          "stands for any characters."},
     [CTL_TOKEN_LIST] = {"token", "list", NULL, "token list",
@@ -71,6 +71,9 @@ static const struct option options[] = {
      "--max-duration TIME  the longest session; default: no limit"},
     {"max-sessions", KIND_COUNT, CREATE, AT(max_sessions), CTLARGS_SESSIONS_MAX,
      "--max-sessions N     streams at once, 0 = no limit; default: 1 for a name, 0 with *"},
+    {"on-clash", KIND_TEXT, CREATE, AT(on_clash), 0,
+     "--on-clash WHAT      when its stream is already being published: refuse (default) or "
+     "take-over"},
 };
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
 
@@ -222,6 +225,10 @@ static int check_options(const struct parse *p, char problem[CTLARGS_PROBLEM_MAX
     }
     if (p->args.command == CTL_TOKEN_CREATE && !p->args.stream)
         return fail(problem, "--stream is missing; '*' is every stream");
+    if (p->args.on_clash && strcmp(p->args.on_clash, "refuse") != 0 &&
+        strcmp(p->args.on_clash, "take-over") != 0)
+        return fail(problem, "--on-clash: \"%.60s\" is neither refuse nor take-over",
+                    p->args.on_clash);
     return 0;
 }
 

@@ -41,6 +41,7 @@ struct ctlargs {
     uint64_t max_duration_s;
     bool sessions_given;
     uint32_t max_sessions;
+    const char *on_clash; /* "refuse" or "take-over" */
 };
 
 /* environment_state: $SLUICE_STATE or NULL. 0, or -EINVAL with a sentence in problem. */

@@ -100,6 +100,7 @@ static void print_token(FILE *to, const json_t *token, uint64_t now_ms)
     print_time(to, "expires:", token, "expires_ms", "never", now_ms);
     fprintf(to, "%-14s %s\n", "max duration:", duration);
     fprintf(to, "%-14s %s\n", "max sessions:", sessions);
+    fprintf(to, "%-14s %s\n", "on clash:", text_of(token, "on_clash"));
     fprintf(to, "%-14s %s\n", "live now:", live);
     if (json_is_integer(json_object_get(token, "revoked_ms")))
         print_time(to, "revoked:", token, "revoked_ms", "-", now_ms);
@@ -128,6 +129,7 @@ static int add_token(struct ctltable *table, const json_t *token, uint64_t now_m
                            expires,
                            duration,
                            sessions,
+                           text_of(token, "on_clash"),
                            live,
                            text_of(token, "label")};
     return ctltable_add(table, cells);
@@ -208,8 +210,8 @@ static int print_rows(FILE *to, const json_t *rows, const char *const *titles, s
 
 static int print_tokens(FILE *to, const json_t *answer, uint64_t now_ms)
 {
-    static const char *const titles[] = {"ID",      "STATE",   "STREAM", "EXPIRES",
-                                         "LONGEST", "AT ONCE", "LIVE",   "LABEL"};
+    static const char *const titles[] = {"ID",      "STATE",    "STREAM", "EXPIRES", "LONGEST",
+                                         "AT ONCE", "ON CLASH", "LIVE",   "LABEL"};
     const json_t *rows = json_object_get(answer, "tokens");
     if (json_array_size(rows) == 0) {
         fputs("There are no tokens. Make one: sluicectl token create --stream NAME\n", to);

@@ -1,5 +1,6 @@
 #include "gateway/supervisor/conf.h"
 
+#include "gateway/supervisor/iceuri.h"
 #include "lib/base/addr.h"
 #include "lib/base/log.h"
 #include "lib/proto/part.h"
@@ -40,6 +41,7 @@ static const struct number_key numbers[] = {
     NUMBER("ingest", max_width, 1920, 64, 8192),
     NUMBER("ingest", max_height, 1920, 64, 8192),
     NUMBER("ingest", receive_buffer_bytes, 4194304, 65536, 67108864),
+    NUMBER("ice", turn_ttl_s, 3600, 60, 86400),
     NUMBER("transcode", warm_transcode, 1, 1, 32),
     NUMBER("transcode", part_ms, 200, 100, 1000),
     NUMBER("transcode", segment_ms, 2000, 1000, 10000),
@@ -66,6 +68,7 @@ void conf_init(struct conf *conf)
     snprintf(conf->state, sizeof(conf->state), "state");
     snprintf(conf->cors_origins, sizeof(conf->cors_origins), "*");
     conf->log_level = LOG_INFO;
+    conf->require_if_match = true;
     for (size_t i = 0; i < NUMBER_COUNT; i++)
         *number_at(conf, &numbers[i]) = numbers[i].fallback;
 }
@@ -138,6 +141,28 @@ static int check_server(cfg_t *cfg, cfg_opt_t *opt)
         return 0;
     cfg_error(cfg, "%s = \"%s\" is no address literal with port (such as 192.0.2.1:3478)",
               cfg_opt_name(opt), value);
+    return -1;
+}
+
+static int check_ice_server(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    if (iceuri_valid(slice_of(value)))
+        return 0;
+    cfg_error(cfg,
+              "%s: \"%s\" is no URI of an ICE server (such as stun:stun.example.org:3478 or "
+              "turn:turn.example.org:3478?transport=udp)",
+              cfg_opt_name(opt), value);
+    return -1;
+}
+
+static int check_secret(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *value = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+    size_t len = value ? strlen(value) : 0;
+    if (len <= SETTINGS_TURN_SECRET_MAX)
+        return 0;
+    cfg_error(cfg, "%s is longer than %u characters", cfg_opt_name(opt), SETTINGS_TURN_SECRET_MAX);
     return -1;
 }
 
@@ -223,6 +248,18 @@ static int take_public(cfg_t *cfg, struct conf *conf)
     return 0;
 }
 
+static int take_ice(cfg_t *cfg, struct conf *conf)
+{
+    if (cfg_size(cfg, "servers") > CONF_ICE_SERVERS_MAX) {
+        cfg_error(cfg, "servers: at most %d ICE servers", CONF_ICE_SERVERS_MAX);
+        return -1;
+    }
+    return take_list(cfg, "servers", conf->ice_servers, sizeof(conf->ice_servers)) ||
+                   take_text(cfg, "turn_secret", conf->turn_secret, sizeof(conf->turn_secret))
+               ? -1
+               : 0;
+}
+
 static int take_all(cfg_t *cfg, struct conf *conf)
 {
     if (take_text(cfg, "listen", conf->listen, sizeof(conf->listen)) ||
@@ -231,8 +268,10 @@ static int take_all(cfg_t *cfg, struct conf *conf)
         take_text(cfg, "tls_key", conf->tls_key, sizeof(conf->tls_key)) ||
         take_list(cfg, "page_host", conf->page_host, sizeof(conf->page_host)) ||
         take_list(cfg, "cors_origins", conf->cors_origins, sizeof(conf->cors_origins)) ||
-        take_addresses(cfg, conf) || take_public(cfg, conf))
+        take_addresses(cfg, conf) || take_public(cfg, conf) ||
+        take_ice(cfg_getsec(cfg, "ice"), conf))
         return -1;
+    conf->require_if_match = cfg_getbool(cfg_getsec(cfg, "whip"), "require_if_match") == cfg_true;
     conf->port = (uint16_t)cfg_getint(cfg, "port");
     conf->media_port = (uint16_t)cfg_getint(cfg, "media_port");
     conf->sandbox_required = strcmp(cfg_getstr(cfg, "sandbox"), "required") == 0;
@@ -259,12 +298,12 @@ __attribute__((format(printf, 2, 0))) static void print_error(cfg_t *cfg, const 
     fputc('\n', stderr);
 }
 
-#define SECTION_KEYS_MAX (NUMBER_COUNT + 1)
+#define SECTION_KEYS_MAX (NUMBER_COUNT + 3)
 
-/* libconfuse keeps pointers to these tables while the cfg lives. */
-static void section_keys(cfg_opt_t *keys, const char *section)
+/* libconfuse keeps pointers to these tables while the cfg lives. The first `count` keys are the
+ * section's own. */
+static void section_keys(cfg_opt_t *keys, const char *section, size_t count)
 {
-    size_t count = 0;
     for (size_t i = 0; i < NUMBER_COUNT; i++) {
         if (!numbers[i].section || strcmp(numbers[i].section, section) != 0)
             continue;
@@ -290,6 +329,8 @@ static void set_checks(cfg_t *cfg)
     cfg_set_validate_func(cfg, "media_address", check_address);
     cfg_set_validate_func(cfg, "public_address", check_address);
     cfg_set_validate_func(cfg, "stun_server", check_server);
+    cfg_set_validate_func(cfg, "ice|servers", check_ice_server);
+    cfg_set_validate_func(cfg, "ice|turn_secret", check_secret);
     cfg_set_validate_func(cfg, "log_level", check_log_level);
     cfg_set_validate_func(cfg, "sandbox", check_sandbox);
 }
@@ -298,13 +339,17 @@ int conf_load(struct conf *conf, const char *path)
 {
     cfg_opt_t web[SECTION_KEYS_MAX], ingest[SECTION_KEYS_MAX];
     cfg_opt_t transcode[SECTION_KEYS_MAX], limits[SECTION_KEYS_MAX];
-    section_keys(web, "web");
-    section_keys(ingest, "ingest");
-    section_keys(transcode, "transcode");
-    section_keys(limits, "limits");
     /* libconfuse wants the defaults of lists writable. */
     char no_hosts[] = "{}", no_addresses[] = "{}", any_origin[] = "{\"*\"}";
-    char no_public[] = "{}";
+    char no_public[] = "{}", no_servers[] = "{}";
+    cfg_opt_t ice[SECTION_KEYS_MAX] = {CFG_STR_LIST("servers", no_servers, CFGF_NONE),
+                                       CFG_STR("turn_secret", NULL, CFGF_NONE)};
+    cfg_opt_t whip[] = {CFG_BOOL("require_if_match", cfg_true, CFGF_NONE), CFG_END()};
+    section_keys(web, "web", 0);
+    section_keys(ingest, "ingest", 0);
+    section_keys(transcode, "transcode", 0);
+    section_keys(limits, "limits", 0);
+    section_keys(ice, "ice", 2);
     cfg_opt_t top[] = {
         CFG_STR("listen", conf->listen, CFGF_NONE),
         CFG_INT("port", conf->port, CFGF_NONE),
@@ -322,6 +367,8 @@ int conf_load(struct conf *conf, const char *path)
         CFG_STR("sandbox", "best-effort", CFGF_NONE),
         CFG_STR("log_level", "info", CFGF_NONE),
         CFG_SEC("web", web, CFGF_NONE),
+        CFG_SEC("whip", whip, CFGF_NONE),
+        CFG_SEC("ice", ice, CFGF_NONE),
         CFG_SEC("ingest", ingest, CFGF_NONE),
         CFG_SEC("transcode", transcode, CFGF_NONE),
         CFG_SEC("limits", limits, CFGF_NONE),
@@ -366,6 +413,11 @@ int conf_check(const struct conf *conf)
                 "sluiced: plain HTTP is served on loopback only, because bearer tokens travel in "
                 "it: set tls_certificate and tls_key, or listen = \"127.0.0.1\" (is \"%s\")\n",
                 conf->listen);
+        return -EINVAL;
+    }
+    if (iceuri_has_turn(slice_of(conf->ice_servers)) != (conf->turn_secret[0] != '\0')) {
+        fprintf(stderr, "sluiced: turn: and turns: servers need turn_secret, and it needs one of "
+                        "them: set both or neither in the section ice\n");
         return -EINVAL;
     }
     if (conf->segment_ms < 4 * conf->part_ms) {

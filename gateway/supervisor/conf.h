@@ -5,6 +5,7 @@
 #define SLUICE_SUPERVISOR_CONF_H
 
 #include "lib/base/addr.h"
+#include "lib/proto/settings.h"
 #include "lib/proto/stream.h"
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 
 #define CONF_PATH_MAX 1024
 #define CONF_LIST_MAX 512
+#define CONF_ICE_SERVERS_MAX 8
 
 /* The configuration as plain values; units in the names. Filled by conf_init and conf_load. */
 struct conf {
@@ -30,6 +32,10 @@ struct conf {
     size_t public_address_count;
     struct addr public_address[STREAM_ADDRESSES_MAX]; /* what a 1:1 NAT shows, without port */
     struct addr stun_server;                          /* family 0: none */
+    char ice_servers[CONF_LIST_MAX]; /* stun:, turn: and turns: URIs for publishers; blanks */
+    char turn_secret[SETTINGS_TURN_SECRET_MAX + 8]; /* empty: no TURN servers */
+    uint32_t turn_ttl_s;
+    bool require_if_match; /* a PATCH without If-Match gets 428 (BUG-24) */
     uint32_t uid_base;
     bool sandbox_required;
     uint32_t log_level;

@@ -1,6 +1,7 @@
 #include "gateway/supervisor/settings_load.h"
 
 #include "gateway/supervisor/supervisor.h"
+#include "lib/base/secret.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,11 +64,21 @@ static int send_edge(struct process *p)
 static int send_auth(struct process *p)
 {
     const struct statedir *state = &p->sup->state;
-    struct settings_auth s = {.common = common_of(p), .admin_uid = (uint32_t)geteuid()};
+    const struct conf *conf = &p->sup->conf;
+    size_t turn_len = strlen(conf->turn_secret);
+    struct settings_auth s = {.common = common_of(p),
+                              .admin_uid = (uint32_t)geteuid(),
+                              .turn_ttl_s = turn_len > 0 ? conf->turn_ttl_s : 0};
     int fds[2] = {state->database_fd, state->control_fd};
-    return chan_send(p->chan, MSG_SETTINGS, &s, sizeof(s), state->pepper, sizeof(state->pepper),
-                     fds, 2);
+    uint8_t secrets[SETTINGS_PEPPER_LEN + sizeof(conf->turn_secret)];
+    memcpy(secrets, state->pepper, SETTINGS_PEPPER_LEN);
+    memcpy(secrets + SETTINGS_PEPPER_LEN, conf->turn_secret, turn_len);
+    int rc = chan_send(p->chan, MSG_SETTINGS, &s, sizeof(s), secrets,
+                       SETTINGS_PEPPER_LEN + turn_len, fds, 2);
+    secret_wipe(secrets, sizeof(secrets));
+    return rc;
 }
+_Static_assert(sizeof(((struct statedir *)0)->pepper) == SETTINGS_PEPPER_LEN, "message layout");
 
 static int send_web(struct process *p)
 {
@@ -80,6 +91,7 @@ static int send_web(struct process *p)
                              .ended_linger_s = conf->ended_linger_s};
     memcpy(s.cors_origins, conf->cors_origins, sizeof(s.cors_origins));
     memcpy(s.page_host, conf->page_host, sizeof(s.page_host));
+    memcpy(s.ice_servers, conf->ice_servers, sizeof(s.ice_servers));
     return chan_send(p->chan, MSG_SETTINGS, &s, sizeof(s), p->sup->tls, p->sup->tls_len,
                      &p->sup->listeners.http_fd, 1);
 }

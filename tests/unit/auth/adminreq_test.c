@@ -49,7 +49,8 @@ static void create_takes_all_its_keys(void **state)
     struct adminreq req;
     const char *problem;
     assert_int_equal(parse("{\"op\":\"token.create\",\"stream\":\"cam-*\",\"label\":\"a \\u00fc\","
-                           "\"expires_s\":7200,\"max_duration_s\":3600,\"max_sessions\":0}",
+                           "\"expires_s\":7200,\"max_duration_s\":3600,\"max_sessions\":0,"
+                           "\"on_clash\":\"take-over\"}",
                            &req, &problem),
                      0);
     assert_string_equal(req.stream, "cam-*");
@@ -58,6 +59,7 @@ static void create_takes_all_its_keys(void **state)
     assert_int_equal(req.max_duration_s, 3600);
     assert_int_equal(req.max_sessions, 0);
     assert_true(req.sessions_given);
+    assert_int_equal(req.clash, CLASH_TAKE_OVER);
 }
 
 static void D7_refuses_everything_else(void **state)
@@ -88,6 +90,8 @@ static void D7_refuses_everything_else(void **state)
         "{\"op\":\"token.create\",\"stream\":\"a\",\"expires_s\":\"1h\"}",
         "{\"op\":\"token.create\",\"stream\":\"a\",\"expires_s\":99999999999}",
         "{\"op\":\"token.create\",\"stream\":\"a\",\"max_sessions\":65536}",
+        "{\"op\":\"token.create\",\"stream\":\"a\",\"on_clash\":\"fight\"}",
+        "{\"op\":\"token.create\",\"stream\":\"a\",\"on_clash\":1}",
         "{\"op\":\"token.show\"}",
         "{\"op\":\"token.show\",\"id\":\"\"}",
         "{\"op\":\"token.show\",\"id\":\"t_' OR 1=1\"}",

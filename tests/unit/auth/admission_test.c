@@ -191,6 +191,23 @@ static void W2_max_sessions_limits_streams_at_once(void **state)
     assert_int_equal(ask(f, "c", m.text).verdict, GRANT_OK);
 }
 
+/* A session of one's own that has died must not be in the way of the next. */
+static void W5_a_takeover_is_not_counted_as_a_second_stream(void **state)
+{
+    struct fixture *f = *state;
+    struct made m = make(f, (struct token_wish){.pattern = slice_of("demo"),
+                                                .sessions_given = true,
+                                                .max_sessions = 1,
+                                                .clash = CLASH_TAKE_OVER});
+    struct grant first = ask(f, "demo", m.text);
+    struct grant second = ask(f, "demo", m.text);
+    assert_int_equal(first.verdict, GRANT_OK);
+    assert_int_equal(second.verdict, GRANT_OK);
+    assert_int_equal(second.clash, CLASH_TAKE_OVER);
+    assert_true(first.lease_id != second.lease_id);
+    assert_int_equal(ask(f, "demo", make_for(f, "demo").text).clash, CLASH_REFUSE);
+}
+
 static void W2_star_runs_many_streams(void **state)
 {
     struct fixture *f = *state;
@@ -384,6 +401,7 @@ int main(void)
         TEST(T1_remaining_is_expiry_or_duration),
         TEST(H9_all_invalid_tokens_get_the_same_answer),
         TEST(pattern_decides_403),
+        TEST(W5_a_takeover_is_not_counted_as_a_second_stream),
         TEST(W2_max_sessions_limits_streams_at_once),
         TEST(W2_star_runs_many_streams),
         TEST(W2_full_lease_table_is_503),

@@ -81,7 +81,8 @@ static void keeps_every_field(void **state)
                               .expires_s = 60,
                               .max_duration_s = 3600,
                               .sessions_given = true,
-                              .max_sessions = 7};
+                              .max_sessions = 7,
+                              .clash = CLASH_TAKE_OVER};
     struct token token;
     struct token found;
     assert_int_equal(token_make(&key, &wish, NOW_MS, text, &token), 0);
@@ -284,9 +285,34 @@ static void D7_hostile_schema_is_refused(void **state)
 static void newer_schema_is_left_alone(void **state)
 {
     struct fixture *f = *state;
-    tamper(f, "UPDATE schema_version SET version = 2");
+    tamper(f, "UPDATE schema_version SET version = 3");
     assert_int_equal(store_open(f->dir.fd, 0, &f->store), -ENOTSUP);
-    tamper(f, "UPDATE schema_version SET version = 1");
+    tamper(f, "UPDATE schema_version SET version = 2");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), 0);
+}
+
+static void an_old_database_is_brought_up_to_date(void **state)
+{
+    struct fixture *f = *state;
+    char text[TOKEN_TEXT_LEN + 1];
+    struct token old = add(f->store, "demo", NOW_MS, text);
+    tamper(f, "ALTER TABLE tokens DROP COLUMN clash; UPDATE schema_version SET version = 1");
+    assert_int_equal(store_open(f->dir.fd, 0, &f->store), 0);
+    struct token found;
+    assert_int_equal(store_find_by_id(f->store, old.id, &found), 0);
+    assert_int_equal(found.clash, CLASH_REFUSE);
+    assert_memory_equal(&found, &old, sizeof(old));
+    add(f->store, "other", NOW_MS, text);
+    reopen(f); /* and only once */
+    assert_int_equal(store_find_by_id(f->store, old.id, &found), 0);
+}
+
+static void a_half_old_database_is_refused_unchanged(void **state)
+{
+    struct fixture *f = *state;
+    tamper(f, "UPDATE schema_version SET version = 1"); /* but the column is there */
+    assert_true(store_open(f->dir.fd, 0, &f->store) < 0);
+    tamper(f, "UPDATE schema_version SET version = 2");
     assert_int_equal(store_open(f->dir.fd, 0, &f->store), 0);
 }
 
@@ -303,6 +329,8 @@ static void D7_hostile_rows_are_errors(void **state)
         "max_duration_ms = 1.5",
         "max_sessions = 65536",
         "max_sessions = -1",
+        "clash = 2",
+        "clash = 'refuse'",
         "max_duration_ms = 9223372036854775807",
         "secret_hash = 'short'",
     };
@@ -353,6 +381,8 @@ int main(void)
         TEST(D4_another_kind_of_file_is_refused),
         TEST(D7_hostile_schema_is_refused),
         TEST(newer_schema_is_left_alone),
+        TEST(an_old_database_is_brought_up_to_date),
+        TEST(a_half_old_database_is_refused_unchanged),
         TEST(D7_hostile_rows_are_errors),
         TEST(link_is_refused),
     };

@@ -67,9 +67,9 @@ static void options_may_stand_anywhere(void **state)
     (void)state;
     static const char *const lines[] = {
         "--state /x --json --wait 30 token create --stream * --expires 2h --max-duration 1h "
-        "--label a_b --max-sessions 0",
+        "--label a_b --max-sessions 0 --on-clash take-over",
         "token --json create --stream=* --max-duration=60m --max-sessions=0 --label=a_b "
-        "--expires=120m --wait=30 --state=/x",
+        "--expires=120m --on-clash=take-over --wait=30 --state=/x",
     };
     for (size_t i = 0; i < 2; i++) {
         struct ctlargs a = good(lines[i]);
@@ -82,6 +82,7 @@ static void options_may_stand_anywhere(void **state)
         assert_string_equal(a.label, "a b");
         assert_true(a.sessions_given);
         assert_int_equal(a.max_sessions, 0);
+        assert_string_equal(a.on_clash, "take-over");
     }
     assert_false(good("token create --stream *").sessions_given);
 }
@@ -142,6 +143,9 @@ static void wrong_usage_says_what(void **state)
         {"token create --stream a --expires 99999d", "--expires"},
         {"token create --stream a --max-duration -1h", "--max-duration"},
         {"token create --stream a --max-sessions 65536", "--max-sessions"},
+        {"token create --stream a --on-clash", "value"},
+        {"token create --stream a --on-clash fight", "fight"},
+        {"token list --on-clash refuse", "--on-clash"},
         {"token create --stream a --=x", "option"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

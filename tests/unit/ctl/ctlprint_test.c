@@ -44,7 +44,7 @@ static void assert_has(char *text, const char *const *words, size_t count)
 #define TOKEN                                                                                      \
     "\"id\":\"t_0123456789\",\"stream\":\"cam-*\",\"label\":\"left\",\"state\":\"active\","        \
     "\"created_ms\":1699999990000,\"expires_ms\":1700007200000,\"max_duration_s\":3600,"           \
-    "\"max_sessions\":null,\"revoked_ms\":null,\"live\":2"
+    "\"max_sessions\":null,\"on_clash\":\"take-over\",\"revoked_ms\":null,\"live\":2"
 
 static void created_token_is_shown_once(void **state)
 {
@@ -55,14 +55,14 @@ static void created_token_is_shown_once(void **state)
     char *text = print(CTL_TOKEN_SHOW, "{\"ok\":true," TOKEN "}");
     assert_null(strstr(text, "secret"));
     assert_null(strstr(text, "revoked"));
-    ASSERT_HAS(text, "t_0123456789", "10s ago", "left");
+    ASSERT_HAS(text, "t_0123456789", "10s ago", "left", "take-over");
 }
 
 static void token_table(void **state)
 {
     (void)state;
     ASSERT_HAS(print(CTL_TOKEN_LIST, "{\"ok\":true,\"tokens\":[{" TOKEN "}, {}]}"), "ID", "LABEL",
-               "t_0123456789", "in 2h", "left", "never");
+               "t_0123456789", "in 2h", "left", "never", "ON CLASH", "take-over");
     ASSERT_HAS(print(CTL_TOKEN_LIST, "{\"ok\":true,\"tokens\":[]}"), "no tokens", "token create");
 }
 

@@ -31,10 +31,11 @@ static void every_command(void **state)
                             .label = "a \"b\"",
                             .expires_s = 7200,
                             .max_duration_s = 3600,
-                            .sessions_given = true};
+                            .sessions_given = true,
+                            .on_clash = "take-over"};
     assert_request(&args, "{\"op\":\"token.create\",\"stream\":\"demo\","
                           "\"label\":\"a \\\"b\\\"\",\"expires_s\":7200,"
-                          "\"max_duration_s\":3600,\"max_sessions\":0}");
+                          "\"max_duration_s\":3600,\"max_sessions\":0,\"on_clash\":\"take-over\"}");
     args = (struct ctlargs){.command = CTL_TOKEN_LIST};
     assert_request(&args, "{\"op\":\"token.list\"}");
     args = (struct ctlargs){.command = CTL_TOKEN_SHOW, .subject = "t_1"};

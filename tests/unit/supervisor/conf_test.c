@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123" /* 64 */
+
 /* Loads text as a configuration file. */
 static int load(struct conf *conf, const char *text)
 {
@@ -74,6 +76,13 @@ static void unknown_keys_and_bad_values_are_refused(void **state)
         "stun_server = \"[2001:db8::1]3478\"\n",
         "stun_server = \"[2001:db8::1\"\n",
         "stun_server = \"2001:db8::1:3478\"\n",
+        "whip { require_if_match = perhaps }\n",
+        "ice { servers = {\"http://example.org\"} }\n",
+        "ice { servers = {\"stun:a b\"} }\n",
+        "ice { servers = {\"stun:a\", \"stun:b\", \"stun:c\", \"stun:d\", \"stun:e\", \"stun:f\", "
+        "\"stun:g\", \"stun:h\", \"stun:i\"} }\n",
+        "ice { turn_ttl_s = 59 }\n",
+        "ice { turn_secret = \"" LONG LONG "1\" }\n",
         "media_address = {\"127.0.0.1\", \"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\", "
         "\"127.0.0.5\", "
         "\"127.0.0.6\", \"127.0.0.7\", \"127.0.0.8\", \"127.0.0.9\"}\n",
@@ -128,6 +137,34 @@ static void ICE_09_public_addresses_and_stun_server_are_taken(void **state)
     assert_int_equal(conf.stun_server.family, 0);
 }
 
+static void WHIP_49_ice_servers_and_turn_secret_are_taken(void **state)
+{
+    struct conf conf;
+    (void)state;
+    assert_int_equal(load(&conf, "ice { servers = {\"stun:s.example.org\", "
+                                 "\"turn:192.0.2.1:3478?transport=udp\"}\n"
+                                 "turn_secret = \"north\"\nturn_ttl_s = 600 }\n"),
+                     0);
+    assert_string_equal(conf.ice_servers, "stun:s.example.org turn:192.0.2.1:3478?transport=udp");
+    assert_string_equal(conf.turn_secret, "north");
+    assert_int_equal(conf.turn_ttl_s, 600);
+    assert_int_equal(conf_check(&conf), 0);
+    conf.turn_secret[0] = '\0';
+    assert_int_equal(conf_check(&conf), -EINVAL);
+    assert_int_equal(load(&conf, "ice { turn_secret = \"" LONG LONG "\" }\n"), 0);
+    assert_int_equal(conf_check(&conf), -EINVAL);
+}
+
+static void BUG_24_if_match_is_required_unless_told_otherwise(void **state)
+{
+    struct conf conf;
+    (void)state;
+    assert_int_equal(load(&conf, "whip { }\n"), 0);
+    assert_true(conf.require_if_match);
+    assert_int_equal(load(&conf, "whip { require_if_match = false }\n"), 0);
+    assert_false(conf.require_if_match);
+}
+
 static void WHIP_38_plain_http_is_for_loopback_only(void **state)
 {
     struct conf conf;
@@ -157,6 +194,8 @@ int main(void)
         cmocka_unit_test(unknown_keys_and_bad_values_are_refused),
         cmocka_unit_test(values_are_taken),
         cmocka_unit_test(ICE_09_public_addresses_and_stun_server_are_taken),
+        cmocka_unit_test(WHIP_49_ice_servers_and_turn_secret_are_taken),
+        cmocka_unit_test(BUG_24_if_match_is_required_unless_told_otherwise),
         cmocka_unit_test(WHIP_38_plain_http_is_for_loopback_only),
         cmocka_unit_test(a_missing_file_is_an_error),
     };
