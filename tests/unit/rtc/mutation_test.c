@@ -247,6 +247,7 @@ static void W3_mutated_offers(void **state)
         run_one(m);
     print_message("%u offers: %u answered, %u malformed, %u not acceptable, %u too large\n", count,
                   m->accepted, m->refused[0], m->refused[1], m->refused[2]);
+    print_message("mutations: offers %u inputs %u accepted\n", count, m->accepted);
     assert_true(m->accepted > count / 10 && m->refused[0] > count / 50 &&
                 m->refused[1] > count / 50);
     free(m);
