@@ -113,11 +113,13 @@ static void io_report(void *ctx, const struct msg_ingest_state *state)
         loop_stop(&in->role.loop); /* role_run sends what is queued */
 }
 
-static void io_stats(void *ctx, const struct stats *stats)
+static void io_stats(void *ctx, size_t path, const struct stats *stats)
 {
     struct ingest *in = ctx;
     struct stats all = *stats;
     all.dropped += paths_strays(in->paths);
+    if (path < STREAM_PATHS_MAX)
+        all.transport = (uint8_t)paths_transport(in->paths, path);
     (void)role_send(&in->role, MSG_STATS, &all, NULL, 0, NULL);
 }
 

@@ -181,8 +181,12 @@ static void tick(struct session *s, uint64_t now_us)
     stats.replayed = s->replayed;
     stats.client = (uint8_t)s->client;
     stats.over_limit = s->over_limit;
+    stats.malformed = s->malformed;
+    stats.unexpected = s->unexpected;
     stats.dropped += s->dropped;
-    s->io.stats(s->ctx, &stats);
+    if (s->tuples.selected != TUPLES_NONE)
+        stats.family = s->tuples.list[s->tuples.selected].remote.family;
+    s->io.stats(s->ctx, s->tuples.selected, &stats);
     if (ceiling_tick(&s->ceiling))
         session_end(s, END_OVER_LIMIT);
 }

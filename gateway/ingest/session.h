@@ -29,7 +29,8 @@ struct session_io {
     void (*send)(void *ctx, size_t path, const uint8_t *data, size_t len);
     void (*close_path)(void *ctx, size_t path); /* its flow goes back to edge */
     void (*report)(void *ctx, const struct msg_ingest_state *state);
-    void (*stats)(void *ctx, const struct stats *stats); /* each second once keyed */
+    /* Each second once keyed; path: the one in use, TUPLES_NONE without one. */
+    void (*stats)(void *ctx, size_t path, const struct stats *stats);
 };
 
 /* What a session needs besides the offer. cert and ring stay the caller's and must outlive it. */

@@ -111,17 +111,33 @@ static void note_srtp_failure(struct session *s, int error)
     if (error == -EALREADY)
         s->replayed++;
     else if (error == -EDQUOT)
-        s->dropped++;
+        s->unexpected++;
+    else if (error == -EBADMSG)
+        s->malformed++;
     else
         s->bad_srtp++;
+}
+
+/* What the media refused; layers that are not known yet are no fault. */
+static void note_media_failure(struct session *s, int error)
+{
+    if (error == -EBADMSG)
+        s->malformed++;
+    else if (error == -EAGAIN)
+        s->dropped++;
+    else
+        s->unexpected++;
 }
 
 static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
 {
     struct rtp_packet clear;
-    if (rtp_parse_header(data, len, &clear) < 0 ||
-        !rtpsource_expects(s->answer, clear.payload_type)) {
-        s->dropped++;
+    if (rtp_parse_header(data, len, &clear) < 0) {
+        s->malformed++;
+        return;
+    }
+    if (!rtpsource_expects(s->answer, clear.payload_type)) {
+        s->unexpected++;
         return;
     }
     if (!ceiling_allows(&s->ceiling, now_us)) {
@@ -135,8 +151,9 @@ static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t le
     }
     ceiling_charge(&s->ceiling, len);
     note_alive(s, path, now_us);
-    if (media_rtp(s->media, data, len, now_us) < 0)
-        s->dropped++;
+    rc = media_rtp(s->media, data, len, now_us);
+    if (rc < 0)
+        note_media_failure(s, rc);
     if (s->state == SESSION_KEYED && s->media->live)
         session_step(s, SESSION_FRAME, END_NONE);
     if (s->media->unsupported)
@@ -156,8 +173,9 @@ static void receive_rtcp(struct session *s, size_t path, uint8_t *data, size_t l
         return;
     }
     note_alive(s, path, now_us);
-    if (media_rtcp(s->media, data, len, now_us) < 0)
-        s->dropped++;
+    rc = media_rtcp(s->media, data, len, now_us);
+    if (rc < 0)
+        note_media_failure(s, rc);
 }
 
 void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)

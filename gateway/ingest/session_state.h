@@ -42,6 +42,8 @@ struct session {
     enum stats_client client;
     uint64_t replayed;
     uint64_t over_limit;
+    uint64_t malformed;
+    uint64_t unexpected;
     uint64_t dropped;
 };
 

@@ -268,7 +268,7 @@ static inline bool has_nack(const struct publisher *p)
     return p->nacks > 0;
 }
 
-static inline void publisher_offer(struct publisher *p, struct rig *rig)
+static inline void publisher_offer_as(struct publisher *p, struct rig *rig, bool passive)
 {
     char offer[RAWSDP_OFFER_MAX];
     memset(p, 0, sizeof(*p));
@@ -284,19 +284,27 @@ static inline void publisher_offer(struct publisher *p, struct rig *rig)
                                          .fingerprint = rawdtls_identity_fingerprint(p->identity),
                                          .cname = "raw",
                                          .audio_ssrc = AUDIO_SSRC,
-                                         .video_ssrc = VIDEO_SSRC};
+                                         .video_ssrc = VIDEO_SSRC,
+                                         .passive = passive};
     assert_int_equal(rawsdp_write_offer(&offered, offer), 0);
     if (rig_offer(rig, offer, strlen(offer)) != 201)
         fail_msg("%u %s", rig->answer.status, rig->answer.reason);
     const struct addr any = {0};
     assert_int_equal(rawsdp_parse_answer(slice_make(rig->text, rig->text_len), &any, &p->answer),
                      0);
+    assert_int_equal(p->answer.active, passive);
 }
 
-static inline size_t make_check(const struct rig *rig, const char *pwd, uint8_t *to)
+static inline void publisher_offer(struct publisher *p, struct rig *rig)
+{
+    publisher_offer_as(p, rig, false);
+}
+
+static inline size_t make_check_as(const char *ufrag, const char *peer, const char *pwd,
+                                   uint8_t *to)
 {
     char username[64];
-    (void)snprintf(username, sizeof(username), "%s:peer", rig->answer.ufrag);
+    (void)snprintf(username, sizeof(username), "%s:%s", ufrag, peer);
     const struct rawstun_request request = {.txid = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
                                             .username = username,
                                             .password = pwd,
@@ -304,6 +312,11 @@ static inline size_t make_check(const struct rig *rig, const char *pwd, uint8_t 
                                             .priority = 1845501695,
                                             .nominate = true};
     return rawstun_request(&request, to);
+}
+
+static inline size_t make_check(const struct rig *rig, const char *pwd, uint8_t *to)
+{
+    return make_check_as(rig->answer.ufrag, "peer", pwd, to);
 }
 
 static inline void publisher_connect(struct publisher *p, struct rig *rig)
@@ -329,9 +342,12 @@ static inline void publisher_secure(struct publisher *p, struct rig *rig)
 {
     enum rawsrtp_profile profile;
     uint8_t material[RAWSRTP_MATERIAL_MAX];
-    assert_int_equal(rawdtls_new(p->identity, rawsrtp_profile_name(RAWSRTP_GCM128),
-                                 p->answer.fingerprint, send_dtls, p, &p->dtls),
-                     0);
+    const char *profiles = rawsrtp_profile_name(RAWSRTP_GCM128);
+    int rc = p->answer.active ? rawdtls_new_server(p->identity, profiles, p->answer.fingerprint,
+                                                   send_dtls, p, &p->dtls)
+                              : rawdtls_new(p->identity, profiles, p->answer.fingerprint, send_dtls,
+                                            p, &p->dtls);
+    assert_int_equal(rc, 0);
     p->event = rawdtls_start(p->dtls);
     assert_true(serve(p, is_keyed, WAIT_MS));
     expect_state(rig, INGEST_KEYED);

@@ -27,6 +27,7 @@ struct rawdtls {
     const uint8_t *in; /* the datagram being read; NULL = none */
     size_t in_len;
     bool keyed;
+    bool server;
     uint8_t expected[RAWDTLS_FINGERPRINT_LEN];
     rawdtls_send_fn send;
     void *send_ctx;
@@ -144,11 +145,11 @@ static int accept_any(int ok, X509_STORE_CTX *store)
 
 static SSL_CTX *make_context(struct rawdtls_identity *identity, const char *profiles)
 {
-    SSL_CTX *context = SSL_CTX_new(DTLS_client_method());
+    SSL_CTX *context = SSL_CTX_new(DTLS_method());
     if (context == NULL)
         return NULL;
     SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
     int bad = SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) != 1;
     bad |= SSL_CTX_use_certificate(context, identity->certificate) != 1;
     bad |= SSL_CTX_use_PrivateKey(context, identity->key) != 1;
@@ -160,8 +161,8 @@ static SSL_CTX *make_context(struct rawdtls_identity *identity, const char *prof
     return context;
 }
 
-int rawdtls_new(struct rawdtls_identity *identity, const char *profiles, const uint8_t *expected,
-                rawdtls_send_fn send, void *ctx, struct rawdtls **out)
+static int make(bool server, struct rawdtls_identity *identity, const char *profiles,
+                const uint8_t *expected, rawdtls_send_fn send, void *ctx, struct rawdtls **out)
 {
     struct rawdtls *dtls = calloc(1, sizeof(*dtls));
     BIO *bio = BIO_new(identity->method);
@@ -177,13 +178,30 @@ int rawdtls_new(struct rawdtls_identity *identity, const char *profiles, const u
     BIO_set_data(bio, dtls);
     BIO_set_init(bio, 1);
     SSL_set_bio(dtls->ssl, bio, bio);
-    SSL_set_connect_state(dtls->ssl);
+    if (server)
+        SSL_set_accept_state(dtls->ssl);
+    else
+        SSL_set_connect_state(dtls->ssl);
     SSL_set_mtu(dtls->ssl, DTLS_MTU);
     memcpy(dtls->expected, expected, sizeof(dtls->expected));
     dtls->send = send;
     dtls->send_ctx = ctx;
+    dtls->server = server;
     *out = dtls;
     return 0;
+}
+
+int rawdtls_new(struct rawdtls_identity *identity, const char *profiles, const uint8_t *expected,
+                rawdtls_send_fn send, void *ctx, struct rawdtls **out)
+{
+    return make(false, identity, profiles, expected, send, ctx, out);
+}
+
+int rawdtls_new_server(struct rawdtls_identity *identity, const char *profiles,
+                       const uint8_t *expected, rawdtls_send_fn send, void *ctx,
+                       struct rawdtls **out)
+{
+    return make(true, identity, profiles, expected, send, ctx, out);
 }
 
 void rawdtls_free(struct rawdtls *dtls)
@@ -227,7 +245,7 @@ static enum rawdtls_event handshake(struct rawdtls *dtls)
     if (rc == 1) {
         dtls->keyed = true;
         if (!peer_is_expected(dtls))
-            return failed(dtls, "the server's certificate is not the one of the answer");
+            return failed(dtls, "the peer's certificate is not the one of the answer");
         return RAWDTLS_KEYED;
     }
     int why = SSL_get_error(dtls->ssl, rc);
@@ -272,6 +290,20 @@ enum rawdtls_event rawdtls_tick(struct rawdtls *dtls)
                                                 : RAWDTLS_NOTHING;
 }
 
+/* Client and server change places in keys, then salts (RFC 5764 4.2). */
+static void swap_ends(uint8_t *material, enum rawsrtp_profile profile)
+{
+    uint8_t other[RAWSRTP_MATERIAL_MAX];
+    size_t total = rawsrtp_material_len(profile);
+    size_t key = profile == RAWSRTP_GCM256 ? 32 : 16;
+    size_t salt = total / 2 - key;
+    memcpy(other, material, total);
+    memcpy(material, other + key, key);
+    memcpy(material + key, other, key);
+    memcpy(material + 2 * key, other + 2 * key + salt, salt);
+    memcpy(material + 2 * key + salt, other + 2 * key, salt);
+}
+
 int rawdtls_export(struct rawdtls *dtls, enum rawsrtp_profile *out_profile, uint8_t *out_material)
 {
     static const char label[] = "EXTRACTOR-dtls_srtp";
@@ -283,6 +315,8 @@ int rawdtls_export(struct rawdtls *dtls, enum rawsrtp_profile *out_profile, uint
         if (SSL_export_keying_material(dtls->ssl, out_material, rawsrtp_material_len(profile),
                                        label, sizeof(label) - 1, NULL, 0, 0) != 1)
             return -EPROTO;
+        if (dtls->server)
+            swap_ends(out_material, profile);
         *out_profile = profile;
         return 0;
     }

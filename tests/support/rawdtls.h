@@ -1,4 +1,5 @@
-/* The DTLS 1.2 client of a publisher with use_srtp (RFC 5764), one datagram in, datagrams out. */
+/* The DTLS 1.2 end of a publisher, client or server, with use_srtp (RFC 5764), one datagram in,
+ * datagrams out. */
 #ifndef SLUICE_SUPPORT_RAWDTLS_H
 #define SLUICE_SUPPORT_RAWDTLS_H
 
@@ -30,6 +31,11 @@ struct rawdtls;
 /* profiles: names of rawsrtp_profile_name joined by colons. expected: the server's fingerprint. */
 int rawdtls_new(struct rawdtls_identity *identity, const char *profiles, const uint8_t *expected,
                 rawdtls_send_fn send, void *ctx, struct rawdtls **out);
+/* The same as server, for a publisher that is passive; rawdtls_start then sends nothing, and
+ * rawdtls_export has the material as if it were the client's. */
+int rawdtls_new_server(struct rawdtls_identity *identity, const char *profiles,
+                       const uint8_t *expected, rawdtls_send_fn send, void *ctx,
+                       struct rawdtls **out);
 void rawdtls_free(struct rawdtls *dtls);
 
 enum rawdtls_event rawdtls_start(struct rawdtls *dtls);

@@ -24,8 +24,8 @@ static void write_section_head(struct writer *w, const struct rawsdp_offer *offe
         (void)snprintf(hex, sizeof(hex), "%02X", offer->fingerprint[i]);
         writer_text(w, "%s%s", i > 0 ? ":" : "", hex);
     }
-    writer_text(w, "\r\na=setup:actpass\r\na=mid:%u\r\na=extmap:%d %s\r\na=sendonly\r\n", mid,
-                RAWSDP_MID_ID, RAWSDP_MID_URI);
+    writer_text(w, "\r\na=setup:%s\r\na=mid:%u\r\na=extmap:%d %s\r\na=sendonly\r\n",
+                offer->passive ? "passive" : "actpass", mid, RAWSDP_MID_ID, RAWSDP_MID_URI);
     writer_text(w, "a=msid:rawpub %s\r\na=rtcp-mux\r\na=rtcp-rsize\r\n", media);
 }
 
@@ -144,6 +144,8 @@ static void parse_line(struct slice line, const struct addr *preferred, struct r
         parse_candidate(value, preferred, out);
     else if (slice_is(name, "a=extmap"))
         out->mid_extension |= slice_is(value, "4 " RAWSDP_MID_URI);
+    else if (slice_is(line, "a=setup:active"))
+        out->active = true;
     else if (slice_is(name, "a=setup"))
         out->other_setup |= !slice_is(value, "passive");
     else if (slice_is(line, "a=ice-lite"))

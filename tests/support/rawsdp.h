@@ -24,6 +24,7 @@ struct rawsdp_offer {
     const char *cname;
     uint32_t audio_ssrc;
     uint32_t video_ssrc;
+    bool passive; /* setup:passive instead of actpass: we are the DTLS server */
 };
 
 /* Writes the offer with a final NUL to to[RAWSDP_OFFER_MAX]: audio as mid 0, video as mid 1,
@@ -37,7 +38,8 @@ struct rawsdp_answer {
     bool has_fingerprint;
     bool mid_extension; /* accepted under our number */
     bool ice_lite;
-    bool other_setup;   /* a=setup other than passive */
+    bool active;        /* a=setup:active: they are the DTLS client */
+    bool other_setup;   /* a=setup other than passive and active */
     uint8_t audio_type; /* payload types; 0 = section refused */
     uint8_t video_type;
     struct addr candidate; /* the first UDP one, or the first on `preferred`; family 0: none */
@@ -45,8 +47,8 @@ struct rawsdp_answer {
 };
 
 /* preferred: the host whose candidate is taken if there is one; family 0: the first. 0, -EBADMSG
- * without credentials, fingerprint, candidate or with a section missing, -ENOTSUP when we would
- * have to be the DTLS server. */
+ * without credentials, fingerprint, candidate or with a section missing, -ENOTSUP for
+ * another a=setup than one of active and passive. */
 int rawsdp_parse_answer(struct slice text, const struct addr *preferred, struct rawsdp_answer *out);
 
 #endif

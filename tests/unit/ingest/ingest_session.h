@@ -74,8 +74,9 @@ static inline void on_report(void *ctx, const struct msg_ingest_state *state)
     f->states[f->state_count++] = *state;
 }
 
-static inline void on_stats(void *ctx, const struct stats *stats)
+static inline void on_stats(void *ctx, size_t path, const struct stats *stats)
 {
+    (void)path;
     struct fixture *f = ctx;
     f->stats = *stats;
     f->stats_count++;
