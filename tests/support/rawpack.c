@@ -21,6 +21,8 @@ static const uint8_t *nal_at(const struct rawpack *pack, size_t at, size_t *out_
     struct reader r;
     reader_init(&r, pack->data + at, pack->len - at);
     size_t len = reader_u32(&r);
+    if (len > reader_left(&r)) /* a frame that was cut */
+        len = reader_left(&r);
     const uint8_t *nal = reader_bytes(&r, len);
     if (nal == NULL || len == 0)
         return NULL;

@@ -2,11 +2,10 @@
  * of process tests and benches; shares no protocol code with the gateway. */
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
-#include "tests/support/rawaddr.h"
+#include "tests/support/rawargs.h"
 #include "tests/support/rawstream.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,23 +16,8 @@
 #include <unistd.h>
 
 #define TICK_US 5000u
-#define STREAMS_MAX 256u
 #define PENDING_MAX 4u /* sessions being set up at once: the gateway allows 8 to an address */
 #define MAKE_MEDIA "tests/support/make-media.sh"
-
-static const char usage[] =
-    "usage: rawpub --url URL [--token T] [--media PREFIX] [--codec h264|vp8] [--streams N]\n"
-    "  [--seconds S] [--marker HEX32] [--loss PERCENT] [--seed N] [--srtp gcm128|gcm256|cm80]\n"
-    "  [--candidate IP|IP:PORT] [--bind IP] [--tcp] [--consent MS] [--spoof N] [--ignore-close] "
-    "[--no-delete] "
-    "[--close-notify] "
-    "[--insecure]\n"
-    "  [--wrong-password] [--wrong-fingerprint] [--json]\n"
-    "Publishes PREFIX.h264 or PREFIX.ivf with PREFIX.opus (default $BUILD/media/test, made at "
-    "first\n"
-    "use) in a loop. --streams N appends -0 to -(N-1) to the URL. --seconds 0 (default) sends "
-    "until\n"
-    "SIGINT. Exit status 0: every stream connected and sent for the time asked.\n";
 
 /* The process's state. */
 struct rawpub {
@@ -42,18 +26,10 @@ struct rawpub {
     struct rawwhip *whip;
     struct rawdtls_identity *identity;
     struct rawmedia media;
-    struct rawstream_options options;
+    struct rawargs args;
     struct rawstream *streams;
-    size_t stream_count;
     size_t begun;
-    bool json;
     bool stopping;
-    const char *url;
-    const char *media_prefix;
-    enum rawmedia_codec codec;
-    bool insecure;
-    bool has_marker;
-    uint8_t marker[RAWMEDIA_MARKER_LEN];
 };
 
 /* ---- reports ---- */
@@ -70,7 +46,7 @@ static void print_object(const struct rawpub *pub, json_t *object)
     json_t *value;
     if (object == NULL)
         return;
-    if (pub->json) {
+    if (pub->args.json) {
         (void)json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     } else {
         json_object_foreach(object, key, value)
@@ -100,6 +76,10 @@ static json_t *final_object(const struct rawstream *stream)
                   "nacks", (json_int_t)s->nacks, "plis", (json_int_t)s->plis, "remb_bps",
                   (json_int_t)s->remb_bps, "lost", (json_int_t)s->lost, "reports",
                   (json_int_t)s->reports, "send_errors", (json_int_t)s->errors);
+    json_t *bytes =
+        json_pack("{s:I,s:I,s:I,s:I}", "check_bytes", (json_int_t)r->check_bytes, "reply_bytes",
+                  (json_int_t)r->reply_bytes, "dtls_sent", (json_int_t)r->dtls_sent,
+                  "dtls_received", (json_int_t)r->dtls_received);
     json_t *frames = json_pack(
         "{s:I,s:I}", "video_frames", (json_int_t)stream->sender.tracks[RAWSENDER_VIDEO].frames,
         "audio_frames", (json_int_t)stream->sender.tracks[RAWSENDER_AUDIO].frames);
@@ -108,12 +88,23 @@ static json_t *final_object(const struct rawstream *stream)
                   (json_int_t)r->posted_at_us, "first_sent_at", (json_int_t)s->first_us,
                   "last_sent_at", (json_int_t)s->last_us, "closed_at", (json_int_t)r->closed_at_us,
                   "delete_status", (json_int_t)r->delete_status);
-    if (object != NULL && more != NULL && frames != NULL && times != NULL) {
+    const uint64_t *extra = stream->sender.hostile.sent;
+    json_t *hostile =
+        json_pack("{s:I,s:I,s:I,s:I,s:I}", "forged", (json_int_t)extra[RAWHOSTILE_FORGE],
+                  "replayed", (json_int_t)extra[RAWHOSTILE_REPLAY], "flooded",
+                  (json_int_t)extra[RAWHOSTILE_FLOOD], "strangers",
+                  (json_int_t)extra[RAWHOSTILE_SSRC], "rtcp", (json_int_t)extra[RAWHOSTILE_RTCP]);
+    if (object != NULL && more != NULL && hostile != NULL && bytes != NULL && frames != NULL &&
+        times != NULL) {
         (void)json_object_update(object, more);
+        (void)json_object_update(object, hostile);
+        (void)json_object_update(object, bytes);
         (void)json_object_update(object, frames);
         (void)json_object_update(object, times);
     }
     json_decref(more);
+    json_decref(hostile);
+    json_decref(bytes);
     json_decref(frames);
     json_decref(times);
     return object;
@@ -145,9 +136,9 @@ static void on_tick(void *ctx)
         pending += pub->streams[i].state < RAWSTREAM_SENDING;
         done += pub->streams[i].state == RAWSTREAM_DONE;
     }
-    if (!pub->stopping && pub->begun < pub->stream_count && pending < PENDING_MAX)
+    if (!pub->stopping && pub->begun < pub->args.stream_count && pending < PENDING_MAX)
         rawstream_begin(&pub->streams[pub->begun++]);
-    if (done == pub->begun && (pub->stopping || pub->begun == pub->stream_count)) {
+    if (done == pub->begun && (pub->stopping || pub->begun == pub->args.stream_count)) {
         loop_stop(&pub->loop);
         return;
     }
@@ -188,32 +179,33 @@ static int load_media(struct rawpub *pub)
 {
     char prefix[4096];
     const char *build = getenv("BUILD");
-    const uint8_t *marker = pub->has_marker ? pub->marker : NULL;
-    if (pub->media_prefix != NULL)
-        return rawmedia_load(&pub->media, pub->media_prefix, pub->codec, marker);
+    const uint8_t *marker = pub->args.has_marker ? pub->args.marker : NULL;
+    if (pub->args.media_prefix != NULL)
+        return rawmedia_load(&pub->media, pub->args.media_prefix, pub->args.codec, marker);
     (void)snprintf(prefix, sizeof(prefix), "%s/media/test", build != NULL ? build : "build");
-    int rc = rawmedia_load(&pub->media, prefix, pub->codec, marker);
+    int rc = rawmedia_load(&pub->media, prefix, pub->args.codec, marker);
     if (rc != -ENOENT)
         return rc;
     rc = make_media(prefix);
-    return rc != 0 ? rc : rawmedia_load(&pub->media, prefix, pub->codec, marker);
+    return rc != 0 ? rc : rawmedia_load(&pub->media, prefix, pub->args.codec, marker);
 }
 
 static int init_streams(struct rawpub *pub)
 {
-    pub->streams = calloc(pub->stream_count, sizeof(*pub->streams));
+    pub->streams = calloc(pub->args.stream_count, sizeof(*pub->streams));
     if (pub->streams == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < pub->stream_count; i++)
+    for (size_t i = 0; i < pub->args.stream_count; i++)
         pub->streams[i].watch.fd = -1;
-    for (size_t i = 0; i < pub->stream_count; i++) {
+    for (size_t i = 0; i < pub->args.stream_count; i++) {
         char url[RAWWHIP_URL_MAX];
-        int len = pub->stream_count == 1 ? snprintf(url, sizeof(url), "%s", pub->url)
-                                         : snprintf(url, sizeof(url), "%s-%zu", pub->url, i);
+        int len = pub->args.stream_count == 1
+                      ? snprintf(url, sizeof(url), "%s", pub->args.url)
+                      : snprintf(url, sizeof(url), "%s-%zu", pub->args.url, i);
         if (len >= (int)sizeof(url))
             return -EMSGSIZE;
         int rc = rawstream_init(&pub->streams[i], &pub->loop, pub->whip, pub->identity, &pub->media,
-                                &pub->options, url, pub->options.seed + i, on_state, pub);
+                                &pub->args.stream, url, (uint32_t)i, on_state, pub);
         if (rc != 0)
             return rc;
     }
@@ -223,8 +215,8 @@ static int init_streams(struct rawpub *pub)
 /* Loopback URLs get the loopback candidate, unless one is named. */
 static void prefer_host_of_url(struct rawpub *pub)
 {
-    struct slice rest = slice_of(pub->url);
-    if (pub->options.preferred.family != 0)
+    struct slice rest = slice_of(pub->args.url);
+    if (pub->args.stream.preferred.family != 0)
         return;
     slice_cut(&rest, '/');
     slice_cut(&rest, '/');
@@ -237,7 +229,7 @@ static void prefer_host_of_url(struct rawpub *pub)
     }
     if (slice_is(host, "localhost"))
         host = slice_of("127.0.0.1");
-    (void)addr_parse(host, &pub->options.preferred);
+    (void)addr_parse(host, &pub->args.stream.preferred);
 }
 
 static int start(struct rawpub *pub)
@@ -254,7 +246,7 @@ static int start(struct rawpub *pub)
     if (rc == 0)
         rc = rawdtls_identity_new(&pub->identity);
     if (rc == 0)
-        rc = rawwhip_new(&pub->loop, pub->insecure, &pub->whip);
+        rc = rawwhip_new(&pub->loop, pub->args.insecure, &pub->whip);
     if (rc == 0)
         rc = init_streams(pub);
     if (rc == 0)
@@ -262,164 +254,11 @@ static int start(struct rawpub *pub)
     return rc;
 }
 
-/* ---- arguments ---- */
-
-static int parse_count(const char *text, uint32_t max, uint32_t *out)
-{
-    return text_parse_u32(slice_of(text), max, out);
-}
-
-/* "2" or "2.5" per cent into millionths. */
-static int parse_percent(const char *text, uint32_t *out)
-{
-    char *end = NULL;
-    double value = strtod(text, &end);
-    if (end == text || *end != 0 || !(value >= 0 && value <= 100))
-        return -EBADMSG;
-    *out = (uint32_t)(value * 10000.0 + 0.5);
-    return 0;
-}
-
-static int parse_profile(const char *text, struct rawstream_options *options)
-{
-    static const char *const names[RAWSRTP_PROFILE_COUNT] = {
-        [RAWSRTP_CM80] = "cm80", [RAWSRTP_GCM128] = "gcm128", [RAWSRTP_GCM256] = "gcm256"};
-    for (unsigned i = 0; i < RAWSRTP_PROFILE_COUNT; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            options->profiles = rawsrtp_profile_name((enum rawsrtp_profile)i);
-            return 0;
-        }
-    }
-    return -EBADMSG;
-}
-
-static int parse_codec(const char *text, struct rawpub *pub)
-{
-    if (strcmp(text, "h264") != 0 && strcmp(text, "vp8") != 0)
-        return -EBADMSG;
-    pub->codec = text[0] == 'v' ? RAWMEDIA_VP8 : RAWMEDIA_H264;
-    return 0;
-}
-
-static int parse_value(struct rawpub *pub, int option, const char *text)
-{
-    uint32_t number = 0;
-    int rc = 0;
-    switch (option) {
-    case 'u':
-        pub->url = text;
-        return 0;
-    case 't':
-        pub->options.token = text;
-        return 0;
-    case 'm':
-        pub->media_prefix = text;
-        return 0;
-    case 'c':
-        return parse_codec(text, pub);
-    case 'n':
-        rc = parse_count(text, STREAMS_MAX, &number);
-        pub->stream_count = number;
-        return number == 0 ? -EBADMSG : rc;
-    case 's':
-        return parse_count(text, 1000000, &pub->options.seconds);
-    case 'k':
-        pub->has_marker = true;
-        return text_unhex(slice_of(text), pub->marker, sizeof(pub->marker));
-    case 'l':
-        return parse_percent(text, &pub->options.loss_millionths);
-    case 'e':
-        rc = parse_count(text, UINT32_MAX, &number);
-        pub->options.seed = number;
-        return rc;
-    case 'p':
-        return parse_profile(text, &pub->options);
-    case 'S':
-        return parse_count(text, 1000, &pub->options.spoof);
-    case 'o':
-        rc = parse_count(text, 60000, &number);
-        pub->options.consent_us = number * CLOCK_MS_US;
-        return rc;
-    case 'a':
-        return rawaddr_parse(slice_of(text), &pub->options.preferred);
-    case 'b':
-        return addr_parse(slice_of(text), &pub->options.source);
-    default:
-        return -EBADMSG;
-    }
-}
-
-static int parse_flag(struct rawpub *pub, int option)
-{
-    switch (option) {
-    case 'I':
-        pub->options.ignore_close = true;
-        return 0;
-    case 'D':
-        pub->options.no_delete = true;
-        return 0;
-    case 'C':
-        pub->options.close_notify = true;
-        return 0;
-    case 'W':
-        pub->options.wrong_password = true;
-        return 0;
-    case 'F':
-        pub->options.wrong_fingerprint = true;
-        return 0;
-    case 'T':
-        pub->options.tcp = true;
-        return 0;
-    case 'K':
-        pub->insecure = true;
-        return 0;
-    case 'J':
-        pub->json = true;
-        return 0;
-    default:
-        return -EBADMSG;
-    }
-}
-
-static int parse_arguments(struct rawpub *pub, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"url", required_argument, NULL, 'u'},
-        {"token", required_argument, NULL, 't'},
-        {"media", required_argument, NULL, 'm'},
-        {"codec", required_argument, NULL, 'c'},
-        {"streams", required_argument, NULL, 'n'},
-        {"seconds", required_argument, NULL, 's'},
-        {"marker", required_argument, NULL, 'k'},
-        {"loss", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 'e'},
-        {"srtp", required_argument, NULL, 'p'},
-        {"candidate", required_argument, NULL, 'a'},
-        {"bind", required_argument, NULL, 'b'},
-        {"ignore-close", no_argument, NULL, 'I'},
-        {"no-delete", no_argument, NULL, 'D'},
-        {"close-notify", no_argument, NULL, 'C'},
-        {"wrong-password", no_argument, NULL, 'W'},
-        {"wrong-fingerprint", no_argument, NULL, 'F'},
-        {"tcp", no_argument, NULL, 'T'},
-        {"spoof", required_argument, NULL, 'S'},
-        {"consent", required_argument, NULL, 'o'},
-        {"insecure", no_argument, NULL, 'K'},
-        {"json", no_argument, NULL, 'J'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        int rc = optarg != NULL ? parse_value(pub, option, optarg) : parse_flag(pub, option);
-        if (rc != 0)
-            return rc;
-    }
-    return pub->url != NULL && optind == argc ? 0 : -EBADMSG;
-}
+/* ---- the end ---- */
 
 static void stop_all(struct rawpub *pub)
 {
-    for (size_t i = 0; pub->streams != NULL && i < pub->stream_count; i++) {
+    for (size_t i = 0; pub->streams != NULL && i < pub->args.stream_count; i++) {
         if (pub->streams[i].loop != NULL)
             rawstream_done(&pub->streams[i]);
     }
@@ -432,12 +271,15 @@ static void stop_all(struct rawpub *pub)
 
 int main(int argc, char **argv)
 {
-    struct rawpub pub = {.stream_count = 1, .options = {.seed = 1}};
+    struct rawpub pub = {0};
     bool ok = true;
-    pub.options.profiles = "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80";
-    if (parse_arguments(&pub, argc, argv) != 0) {
-        (void)fputs(usage, stderr);
+    if (rawargs_parse(argc, argv, &pub.args) != 0) {
+        rawargs_print_usage(stderr);
         return 2;
+    }
+    if (pub.args.help) {
+        rawargs_print_usage(stdout);
+        return EXIT_SUCCESS;
     }
     prefer_host_of_url(&pub);
     if (loop_init(&pub.loop) != 0)
@@ -447,7 +289,7 @@ int main(int argc, char **argv)
         rc = loop_run(&pub.loop);
     if (rc != 0)
         (void)fprintf(stderr, "rawpub: %s\n", strerror(-rc));
-    for (size_t i = 0; rc == 0 && i < pub.stream_count; i++)
+    for (size_t i = 0; rc == 0 && i < pub.args.stream_count; i++)
         ok = ok && pub.streams[i].report.ok;
     stop_all(&pub);
     return rc == 0 && ok ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -9,6 +9,7 @@
 #define RTCP_SR 200
 #define RTCP_RR 201
 #define RTCP_SDES 202
+#define RTCP_BYE 203
 #define RTCP_RTPFB 205
 #define RTCP_PSFB 206
 #define FMT_NACK 1
@@ -122,5 +123,29 @@ size_t rawrtcp_write_report(const struct rawrtcp_sender *sender, uint8_t *to, si
     writer_u8(&w, (uint8_t)name);
     writer_bytes(&w, sender->cname, name);
     writer_zeros(&w, pad);
+    return writer_ok(&w) ? w.len : 0;
+}
+
+size_t rawrtcp_write_bomb(uint32_t ssrc, uint8_t *to, size_t cap)
+{
+    struct writer w;
+    writer_init(&w, to, cap);
+    writer_u8(&w, 0x80 | 31);
+    writer_u8(&w, RTCP_RR);
+    writer_u16(&w, 1 + 31 * 6);
+    writer_u32(&w, ssrc);
+    for (uint32_t i = 0; i < 31 * 6; i++)
+        writer_u32(&w, ssrc * (i + 1));
+    writer_u8(&w, 0x81);
+    writer_u8(&w, RTCP_SDES);
+    writer_u16(&w, 3);
+    writer_u32(&w, ssrc);
+    writer_u8(&w, 8); /* PRIV, longer than there is room */
+    writer_u8(&w, 255);
+    writer_zeros(&w, 6);
+    writer_u8(&w, 0x81);
+    writer_u8(&w, RTCP_BYE);
+    writer_u16(&w, 1);
+    writer_u32(&w, ssrc);
     return writer_ok(&w) ? w.len : 0;
 }

@@ -33,4 +33,8 @@ struct rawrtcp_sender {
  */
 size_t rawrtcp_write_report(const struct rawrtcp_sender *sender, uint8_t *to, size_t cap);
 
+/* The rest of an unwelcome compound packet: a receiver report of 31 blocks, items that make no
+ * sense and a BYE, all of a stranger. The length, 0 if it does not fit. */
+size_t rawrtcp_write_bomb(uint32_t ssrc, uint8_t *to, size_t cap);
+
 #endif

@@ -3,7 +3,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/secret.h"
 #include "lib/base/writer.h"
-#include "tests/support/rawrtcp.h"
 #include "tests/support/rawsdp.h"
 
 #include <errno.h>
@@ -17,7 +16,7 @@
 
 static int track_init(struct rawsender_track *track, const struct rawmedia_track *media)
 {
-    *track = (struct rawsender_track){.media = media};
+    *track = (struct rawsender_track){.media = media, .ticks = media->frame_ticks};
     secret_random(&track->ssrc, sizeof(track->ssrc));
     secret_random(&track->seq, sizeof(track->seq));
     secret_random(&track->first_time, sizeof(track->first_time));
@@ -29,6 +28,7 @@ int rawsender_init(struct rawsender *sender, const struct rawmedia *media, const
                    uint32_t loss_millionths, uint64_t seed)
 {
     *sender = (struct rawsender){.fd = -1,
+                                 .copies = {-1, -1},
                                  .cname = cname,
                                  .loss_millionths = loss_millionths,
                                  .random = seed * 0x9e3779b97f4a7c15ull + 1};
@@ -42,6 +42,7 @@ int rawsender_init(struct rawsender *sender, const struct rawmedia *media, const
 
 void rawsender_done(struct rawsender *sender)
 {
+    rawhostile_done(&sender->hostile);
     for (size_t i = 0; i < RAWSENDER_TRACKS; i++) {
         free(sender->tracks[i].history);
         sender->tracks[i].history = NULL;
@@ -59,33 +60,49 @@ void rawsender_start(struct rawsender *sender, int fd, struct rawsrtp *srtp, uin
     sender->start_us = now_us;
     sender->report_us = now_us;
     sender->stats.first_us = now_us;
+    rawhostile_start(sender);
 }
 
 /* ---- packets out ---- */
 
-static void flush(struct rawsender *sender, uint64_t now_us)
+/* The number of packets that failed; they are left out. */
+static unsigned send_batch(struct rawsender *sender, int fd)
 {
     size_t sent = 0;
+    unsigned errors = 0;
     while (sent < sender->batch_count) {
-        int n = sendmmsg(sender->fd, sender->batch + sent, (unsigned)(sender->batch_count - sent),
+        int n = sendmmsg(fd, sender->batch + sent, (unsigned)(sender->batch_count - sent),
                          MSG_DONTWAIT | MSG_NOSIGNAL);
-        sender->stats.errors += n < 0;
-        sent += n > 0 ? (size_t)n : 1; /* the packet that failed is left out */
+        errors += n < 0;
+        sent += n > 0 ? (size_t)n : 1;
     }
+    return errors;
+}
+
+static void flush(struct rawsender *sender, uint64_t now_us)
+{
+    sender->stats.errors += send_batch(sender, sender->fd);
+    for (size_t i = 0; i < RAWSENDER_COPIES && sender->copies[i] >= 0; i++)
+        (void)send_batch(sender, sender->copies[i]);
     if (sender->batch_count > 0)
         sender->stats.last_us = now_us;
     sender->batch_count = 0;
 }
 
-/* The wanted share of packets is lost, the same ones for the same seed (xorshift64). */
+uint64_t rawsender_random(struct rawsender *sender)
+{
+    sender->random ^= sender->random << 13; /* xorshift64 */
+    sender->random ^= sender->random >> 7;
+    sender->random ^= sender->random << 17;
+    return sender->random >> 20;
+}
+
+/* The wanted share of packets is lost, the same ones for the same seed. */
 static bool is_lost(struct rawsender *sender)
 {
     if (sender->loss_millionths == 0)
         return false;
-    sender->random ^= sender->random << 13;
-    sender->random ^= sender->random >> 7;
-    sender->random ^= sender->random << 17;
-    return (sender->random >> 20) % MILLION < sender->loss_millionths;
+    return rawsender_random(sender) % MILLION < sender->loss_millionths;
 }
 
 /* The packet stays in place until the batch is flushed. */
@@ -103,8 +120,8 @@ static void put(struct rawsender *sender, struct rawsender_packet *packet, uint6
 }
 
 /* RTP header with the MID extension (RFC 3550 5.1, RFC 8285 4.2, RFC 9143 15). */
-static size_t write_head(const struct rawsender *sender, const struct rawsender_track *track,
-                         bool marker, uint8_t *to)
+size_t rawsender_write_head(const struct rawsender *sender, const struct rawsender_track *track,
+                            bool marker, uint8_t *to)
 {
     struct writer w;
     bool video = track == &sender->tracks[RAWSENDER_VIDEO];
@@ -124,18 +141,18 @@ static size_t write_head(const struct rawsender *sender, const struct rawsender_
     return w.len;
 }
 
-/* Makes and sends the next packet of the frame. False when the frame is used up. */
-static bool send_packet(struct rawsender *sender, struct rawsender_track *track, uint64_t now_us)
+void rawsender_put_u32(uint8_t *to, uint32_t value)
 {
-    uint8_t payload[RAWPACK_PAYLOAD_MAX];
-    bool last = false;
-    size_t len = rawpack_next(&track->pack, payload, &last);
-    track->packing = len > 0 && !last;
-    if (len == 0)
-        return false;
+    struct writer w;
+    writer_init(&w, to, sizeof(value));
+    writer_u32(&w, value);
+}
+
+void rawsender_send_payload(struct rawsender *sender, struct rawsender_track *track,
+                            const uint8_t *payload, size_t len, bool marker, uint64_t now_us)
+{
     struct rawsender_packet *packet = &track->history[track->seq % RAWSENDER_HISTORY];
-    bool marker = last && track == &sender->tracks[RAWSENDER_VIDEO];
-    size_t head = write_head(sender, track, marker, packet->bytes);
+    size_t head = rawsender_write_head(sender, track, marker, packet->bytes);
     memcpy(packet->bytes + head, payload, len);
     packet->seq = track->seq++;
     int size = rawsrtp_protect(sender->srtp, packet->bytes, head + len);
@@ -145,28 +162,46 @@ static bool send_packet(struct rawsender *sender, struct rawsender_track *track,
     sender->stats.packets++;
     if (packet->len > 0)
         put(sender, packet, now_us);
+}
+
+/* Makes and sends the next packet of the frame. False when the frame is used up. */
+static bool send_packet(struct rawsender *sender, struct rawsender_track *track, uint64_t now_us)
+{
+    uint8_t payload[RAWPACK_PAYLOAD_MAX];
+    bool last = false;
+    size_t len = rawpack_next(&track->pack, payload, &last);
+    track->packing = len > 0 && !last;
+    if (len == 0)
+        return false;
+    bool marker = last && track == &sender->tracks[RAWSENDER_VIDEO];
+    rawhostile_payload(sender, payload, len, now_us);
+    rawsender_send_payload(sender, track, payload, len, marker, now_us);
     return track->packing;
 }
 
 /* When the track's next frame is due. */
 static uint64_t due_us(const struct rawsender *sender, const struct rawsender_track *track)
 {
-    return sender->start_us +
-           track->frames * track->media->frame_ticks * 1000000ull / track->media->clock_hz;
+    return sender->start_us + track->frames * track->ticks * 1000000ull / track->media->clock_hz;
 }
 
-static void begin_frame(struct rawsender_track *track)
+static void begin_frame(struct rawsender *sender, struct rawsender_track *track, uint64_t now_us)
 {
     const struct rawmedia_track *media = track->media;
+    const struct rawhostile_config *hostile = sender->hostile.config;
+    if (hostile != NULL && hostile->sps_change)
+        track->want_key = true;
     for (size_t i = 0; i < media->count && track->want_key; i++) {
         track->want_key = !media->frames[track->next].key;
         if (track->want_key)
             track->next = (track->next + 1) % media->count;
     }
     const struct rawmedia_frame *frame = &media->frames[track->next];
-    rawpack_begin(&track->pack, media->codec, media->data + frame->offset, frame->len,
-                  (uint16_t)track->frames);
-    track->time = track->first_time + (uint32_t)(track->frames * media->frame_ticks);
+    size_t len = frame->len;
+    const uint8_t *data = rawhostile_frame(sender, track, media->data + frame->offset, &len);
+    rawpack_begin(&track->pack, media->codec, data, len, (uint16_t)track->frames);
+    track->time = track->first_time + (uint32_t)(track->frames * track->ticks) +
+                  rawhostile_shift(sender, track, now_us);
     track->next = (track->next + 1) % media->count;
     track->frames++;
     track->packing = true;
@@ -179,7 +214,7 @@ static void send_video(struct rawsender *sender, uint64_t now_us)
         if (!track->packing) {
             if (due_us(sender, track) > now_us)
                 return;
-            begin_frame(track);
+            begin_frame(sender, track, now_us);
         }
         (void)send_packet(sender, track, now_us);
     }
@@ -189,24 +224,30 @@ static void send_audio(struct rawsender *sender, uint64_t now_us)
 {
     struct rawsender_track *track = &sender->tracks[RAWSENDER_AUDIO];
     for (int i = 0; i < CATCH_UP_FRAMES && due_us(sender, track) <= now_us; i++) {
-        begin_frame(track);
+        begin_frame(sender, track, now_us);
         (void)send_packet(sender, track, now_us);
     }
+}
+
+struct rawrtcp_sender rawsender_report_of(const struct rawsender *sender,
+                                          const struct rawsender_track *track, uint64_t now_us)
+{
+    uint64_t passed = (now_us - sender->start_us) * track->media->clock_hz / 1000000u;
+    return (struct rawrtcp_sender){
+        .ssrc = track->ssrc,
+        .wall_us = clock_wall_us(),
+        .rtp_time = track->first_time + (uint32_t)passed + rawhostile_shift(sender, track, now_us),
+        .packets = track->packets,
+        .bytes = track->bytes,
+        .cname = sender->cname,
+    };
 }
 
 static void send_report(struct rawsender *sender, const struct rawsender_track *track,
                         uint64_t now_us)
 {
     uint8_t packet[256];
-    uint64_t passed = (now_us - sender->start_us) * track->media->clock_hz / 1000000u;
-    const struct rawrtcp_sender report = {
-        .ssrc = track->ssrc,
-        .wall_us = clock_wall_us(),
-        .rtp_time = track->first_time + (uint32_t)passed,
-        .packets = track->packets,
-        .bytes = track->bytes,
-        .cname = sender->cname,
-    };
+    const struct rawrtcp_sender report = rawsender_report_of(sender, track, now_us);
     size_t len = rawrtcp_write_report(&report, packet, sizeof(packet) - RAWSRTP_TRAILER_MAX);
     int size = rawsrtp_protect_rtcp(sender->srtp, packet, len);
     if (size > 0 && send(sender->fd, packet, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -217,6 +258,7 @@ void rawsender_tick(struct rawsender *sender, uint64_t now_us)
 {
     send_audio(sender, now_us);
     send_video(sender, now_us);
+    rawhostile_tick(sender, now_us);
     flush(sender, now_us);
     if (now_us < sender->report_us)
         return;

@@ -3,8 +3,10 @@
 #ifndef SLUICE_SUPPORT_RAWSENDER_H
 #define SLUICE_SUPPORT_RAWSENDER_H
 
+#include "tests/support/rawhostile.h"
 #include "tests/support/rawmedia.h"
 #include "tests/support/rawpack.h"
+#include "tests/support/rawrtcp.h"
 #include "tests/support/rawsrtp.h"
 
 #include <netinet/in.h>
@@ -13,8 +15,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define RAWSENDER_HISTORY 512u     /* packets of each track; a power of two */
-#define RAWSENDER_BATCH 32u        /* packets per system call */
+#define RAWSENDER_HISTORY 512u /* packets of each track; a power of two */
+#define RAWSENDER_BATCH 32u    /* packets per system call */
+#define RAWSENDER_COPIES 2u
 #define RAWSENDER_TICK_PACKETS 24u /* of video per tick: key frames are spread */
 #define RAWSENDER_PACKET_MAX (20u + RAWPACK_PAYLOAD_MAX + RAWSRTP_TRAILER_MAX)
 
@@ -32,6 +35,7 @@ struct rawsender_track {
     uint8_t type;
     uint16_t seq;
     uint32_t first_time; /* RTP time of the first frame */
+    uint32_t ticks;      /* how long a frame lasts */
     uint64_t frames;     /* begun so far: the place on the timeline */
     size_t next;         /* frame of the media that comes next */
     uint32_t time;       /* RTP time of the frame being sent */
@@ -58,8 +62,9 @@ struct rawsender_stats {
 };
 
 struct rawsender {
-    int fd;               /* connected; borrowed */
-    struct rawsrtp *srtp; /* borrowed */
+    int fd;                       /* connected; borrowed */
+    int copies[RAWSENDER_COPIES]; /* connected; get every media packet too; -1: none; borrowed */
+    struct rawsrtp *srtp;         /* borrowed */
     bool mid_extension;
     uint32_t loss_millionths;
     uint64_t random;
@@ -67,6 +72,7 @@ struct rawsender {
     uint64_t report_us; /* when the next sender reports are due */
     const char *cname;
     struct rawsender_track tracks[RAWSENDER_TRACKS];
+    struct rawhostile hostile; /* set its config before rawsender_start */
     struct rawsender_stats stats;
     size_t batch_count;
     struct mmsghdr batch[RAWSENDER_BATCH];
@@ -87,5 +93,18 @@ void rawsender_tick(struct rawsender *sender, uint64_t now_us);
 
 /* A received SRTCP packet, decrypted in place: retransmits, jumps to a key frame, counts. */
 void rawsender_feedback(struct rawsender *sender, uint8_t *data, size_t len, uint64_t now_us);
+
+/* ---- for rawhostile ---- */
+
+uint64_t rawsender_random(struct rawsender *sender); /* the seed's, below 2^44 */
+void rawsender_put_u32(uint8_t *to, uint32_t value); /* network order */
+/* The header of the track's next packet into to[RAWSENDER_PACKET_MAX]; its length. */
+size_t rawsender_write_head(const struct rawsender *sender, const struct rawsender_track *track,
+                            bool marker, uint8_t *to);
+/* Encrypts and sends (at the next flush) the track's next packet. */
+void rawsender_send_payload(struct rawsender *sender, struct rawsender_track *track,
+                            const uint8_t *payload, size_t len, bool marker, uint64_t now_us);
+struct rawrtcp_sender rawsender_report_of(const struct rawsender *sender,
+                                          const struct rawsender_track *track, uint64_t now_us);
 
 #endif

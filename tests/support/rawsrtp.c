@@ -2,6 +2,7 @@
 
 #include "lib/base/secret.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <srtp2/srtp.h>
 #include <stdlib.h>
@@ -101,6 +102,11 @@ int rawsrtp_protect(struct rawsrtp *srtp, uint8_t *packet, size_t len)
 {
     int size = (int)len;
     return srtp_protect(srtp->out, packet, &size) == srtp_err_status_ok ? size : -EBADMSG;
+}
+
+void rawsrtp_forget(struct rawsrtp *srtp, uint32_t ssrc)
+{
+    (void)srtp_remove_stream(srtp->out, htonl(ssrc));
 }
 
 int rawsrtp_protect_rtcp(struct rawsrtp *srtp, uint8_t *packet, size_t len)

@@ -23,6 +23,8 @@ void rawsrtp_free(struct rawsrtp *srtp);
 
 /* In place; the new length, or -EBADMSG. */
 int rawsrtp_protect(struct rawsrtp *srtp, uint8_t *packet, size_t len);
+/* Forgets an outgoing SSRC: sources that come once would be searched through for ever. */
+void rawsrtp_forget(struct rawsrtp *srtp, uint32_t ssrc);
 int rawsrtp_protect_rtcp(struct rawsrtp *srtp, uint8_t *packet, size_t len);
 int rawsrtp_unprotect_rtcp(struct rawsrtp *srtp, uint8_t *packet, size_t len);
 

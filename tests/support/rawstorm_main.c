@@ -25,16 +25,19 @@
 #define PASSWORD "wrongPasswordOf24Letters"
 
 static const char usage[] =
-    "usage: rawstorm --target IP:PORT --kinds NAME[,NAME...] [--pps N] [--seconds S]\n"
-    "  [--sources N] [--ufrag U]\n"
-    "Sends datagrams of these kinds in turn, from 127.0.0.2 on (or ::1), until S seconds are over "
-    "or\n"
-    "SIGINT, then prints {\"sent\",\"errors\",\"pps\",\"replies\",\"reply_bytes\"}. Kinds: bare, "
-    "user, "
-    "wrong,\n"
-    "unknown (STUN without anything, without integrity, with a wrong password, of nobody's "
-    "ufrag),\n"
-    "hello, null, alert, close, finished (DTLS), rtp, rtcp, turn, lengths (0 to 2,000 bytes).\n";
+    "usage: rawstorm --target IP:PORT --kinds NAME[,NAME...] [options]\n"
+    "Sends datagrams of these kinds in turn, then prints one object: sent, errors, pps, replies,\n"
+    "bytes (sent), reply_bytes.\n"
+    "\n"
+    "  --pps N       datagrams a second (default 1000)\n"
+    "  --seconds S   how long (default 1; 0: until SIGINT)\n"
+    "  --sources N   sockets, from 127.0.0.2 on, or on ::1 (default 4, at most 64)\n"
+    "  --ufrag U     the gateway's, for those kinds that know one\n"
+    "\n"
+    "Kinds: STUN   bare (no attributes), user (no integrity), wrong (a wrong password),\n"
+    "              unknown (of nobody's ufrag)\n"
+    "       DTLS   hello, null (only a NULL cipher), alert, close, finished\n"
+    "       other  rtp, rtcp, turn, lengths (0 to 2,000 bytes)\n";
 
 struct template
 {
@@ -54,6 +57,7 @@ struct storm {
     size_t template_count;
     struct template *templates;
     uint64_t sent;
+    uint64_t bytes; /* of them */
     uint64_t errors;
     uint64_t replies;
     uint64_t reply_bytes;
@@ -225,6 +229,8 @@ static void send_batch(struct storm *s, int fd, size_t count)
     }
     int n = sendmmsg(fd, headers, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
     s->errors += n < 0;
+    for (int i = 0; i < n; i++)
+        s->bytes += headers[i].msg_len;
     s->sent += n < 0 ? 0 : (uint64_t)n;
 }
 
@@ -258,12 +264,12 @@ static void run(struct storm *s)
         passed_us = clock_now_us() - start_us;
     }
     count_replies(s);
-    (void)printf(
-        "{\"sent\":%llu,\"errors\":%llu,\"pps\":%.0f,\"replies\":%llu,\"reply_bytes\":%llu}"
-        "\n",
-        (unsigned long long)s->sent, (unsigned long long)s->errors,
-        (double)s->sent * 1e6 / (double)(passed_us > 0 ? passed_us : 1),
-        (unsigned long long)s->replies, (unsigned long long)s->reply_bytes);
+    (void)printf("{\"sent\":%llu,\"errors\":%llu,\"pps\":%.0f,\"bytes\":%llu,\"replies\":%llu,"
+                 "\"reply_bytes\":%llu}\n",
+                 (unsigned long long)s->sent, (unsigned long long)s->errors,
+                 (double)s->sent * 1e6 / (double)(passed_us > 0 ? passed_us : 1),
+                 (unsigned long long)s->bytes, (unsigned long long)s->replies,
+                 (unsigned long long)s->reply_bytes);
 }
 
 /* ---- arguments ---- */
@@ -315,6 +321,10 @@ int main(int argc, char **argv)
     struct storm s = {.ufrag = "nobody98", .pps = 1000, .seconds = 1, .source_count = 4};
     for (size_t i = 0; i < SOURCES_MAX; i++)
         s.sources[i] = -1;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
     if (parse_arguments(&s, argc, argv) != 0) {
         (void)fputs(usage, stderr);
         return 2;

@@ -87,14 +87,17 @@ static void send_check(struct rawstream *stream, uint64_t now_us)
     secret_random(stream->txid, sizeof(stream->txid));
     struct rawstun_request request = {
         .username = username,
-        .password = stream->options->wrong_password ? "wrongPasswordOf24Letters" : password,
+        .password = stream->options->no_integrity ? NULL : password,
         .tie_breaker = stream->tie_breaker,
         .priority = CHECK_PRIORITY,
         .nominate = true,
     };
     memcpy(request.txid, stream->txid, sizeof(request.txid));
+    if (stream->options->wrong_password)
+        request.password = "wrongPasswordOf24Letters";
     size_t len = rawstun_request(&request, data);
     (void)send(stream->watch.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL); /* repeated anyway */
+    stream->report.check_bytes += len;
     stream->next_check_us = now_us + stream->check_gap_us;
     if (stream->state != RAWSTREAM_SENDING && stream->check_gap_us < CHECK_MAX_GAP_US)
         stream->check_gap_us *= 2;
@@ -136,6 +139,7 @@ static void dtls_send(void *ctx, const uint8_t *data, size_t len)
     if (stream->flights > 0)
         send_spoofed(stream, spoof); /* before the second flight */
     (void)send(stream->watch.fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    stream->report.dtls_sent += len;
     if (stream->flights++ == 0)
         send_spoofed(stream, spoof / 2); /* behind our hello */
 }
@@ -156,11 +160,14 @@ static void on_stun(struct rawstream *stream, const uint8_t *data, size_t len)
         return;
     }
     stream->report.ice_us = clock_now_us() - stream->since_us;
-    uint64_t consent_us = stream->options->consent_us;
+    uint64_t consent_us = stream->options->consent_ms * CLOCK_MS_US;
     stream->check_gap_us = consent_us != 0 ? consent_us : CONSENT_GAP_US;
     stream->next_check_us = clock_now_us() + stream->check_gap_us;
-    rc = rawdtls_new(stream->identity, stream->options->profiles, stream->answer.fingerprint,
-                     dtls_send, stream, &stream->dtls);
+    int (*make_dtls)(struct rawdtls_identity *, const char *, const uint8_t *, rawdtls_send_fn,
+                     void *, struct rawdtls **) =
+        stream->options->passive ? rawdtls_new_server : rawdtls_new;
+    rc = make_dtls(stream->identity, stream->options->profiles, stream->answer.fingerprint,
+                   dtls_send, stream, &stream->dtls);
     if (rc != 0) {
         fail(stream, "dtls-failed", strerror(-rc));
         return;
@@ -222,9 +229,12 @@ static void on_datagram(struct rawstream *stream, uint8_t *data, size_t len)
 {
     if (len == 0)
         return;
-    if (data[0] < 4)
+    bool stun = data[0] < 4, dtls = data[0] >= 20 && data[0] < 64;
+    stream->report.reply_bytes += stun ? len : 0;
+    stream->report.dtls_received += dtls ? len : 0;
+    if (stun)
         on_stun(stream, data, len);
-    else if (data[0] >= 20 && data[0] < 64 && stream->dtls != NULL)
+    else if (dtls && stream->dtls != NULL)
         on_dtls_event(stream, rawdtls_receive(stream->dtls, data, len));
     else if (data[0] >= 128 && data[0] < 192 && stream->state == RAWSTREAM_SENDING)
         rawsender_feedback(&stream->sender, data, len, clock_now_us());
@@ -303,6 +313,8 @@ static void on_posted(void *ctx, const struct rawwhip_result *result)
     (void)text_copy(stream->location, sizeof(stream->location), slice_of(result->location));
     int rc = rawsdp_parse_answer(slice_make(result->body, result->body_len),
                                  &stream->options->preferred, &stream->answer);
+    if (rc == 0 && stream->answer.active != stream->options->passive)
+        rc = -ENOTSUP;
     if (rc != 0) {
         fail(stream, "answer-unusable", strerror(-rc));
         return;
@@ -335,6 +347,7 @@ void rawstream_begin(struct rawstream *stream)
         .cname = CNAME,
         .audio_ssrc = stream->sender.tracks[RAWSENDER_AUDIO].ssrc,
         .video_ssrc = video->ssrc,
+        .passive = stream->options->passive,
     };
     int rc = rawsdp_write_offer(&params, offer);
     stream->report.posted_at_us = clock_now_us();
@@ -390,9 +403,25 @@ void rawstream_stop(struct rawstream *stream)
 
 /* ---- life ---- */
 
+static int open_copies(struct rawstream *stream)
+{
+    int rc = 0;
+    for (size_t i = 0; i < RAWSENDER_COPIES && stream->options->copies[i].family != 0; i++) {
+        struct addr to = stream->options->copies[i];
+        struct sockaddr_storage there;
+        to.port = (uint16_t)(to.port + stream->index);
+        socklen_t len = addr_to_sockaddr(&to, &there);
+        int fd = socket(there.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        stream->sender.copies[i] = fd;
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&there, len) < 0)
+            rc = -errno;
+    }
+    return rc;
+}
+
 int rawstream_init(struct rawstream *stream, struct loop *loop, struct rawwhip *whip,
                    struct rawdtls_identity *identity, const struct rawmedia *media,
-                   const struct rawstream_options *options, const char *url, uint64_t seed,
+                   const struct rawstream_options *options, const char *url, uint32_t index,
                    rawstream_fn fn, void *ctx)
 {
     *stream = (struct rawstream){.loop = loop,
@@ -401,7 +430,9 @@ int rawstream_init(struct rawstream *stream, struct loop *loop, struct rawwhip *
                                  .options = options,
                                  .fn = fn,
                                  .ctx = ctx,
+                                 .index = index,
                                  .watch = {.fd = -1},
+                                 .sender = {.copies = {-1, -1}},
                                  .report = {.status = "idle"}};
     const char *slash = strrchr(url, '/');
     secret_random_text(stream->ufrag, sizeof(stream->ufrag) - 1);
@@ -412,7 +443,12 @@ int rawstream_init(struct rawstream *stream, struct loop *loop, struct rawwhip *
         rc = text_copy(stream->name, sizeof(stream->name),
                        slice_of(slash != NULL ? slash + 1 : url));
     if (rc == 0)
-        rc = rawsender_init(&stream->sender, media, CNAME, options->loss_millionths, seed);
+        rc = rawsender_init(&stream->sender, media, CNAME, options->loss_millionths,
+                            (uint64_t)options->seed + index);
+    if (rc == 0)
+        stream->sender.hostile.config = &options->hostile;
+    if (rc == 0)
+        rc = open_copies(stream);
     return rc;
 }
 
@@ -421,5 +457,6 @@ void rawstream_done(struct rawstream *stream)
     close_socket(stream);
     rawdtls_free(stream->dtls);
     rawsrtp_free(stream->srtp);
+    fd_close_all(stream->sender.copies, RAWSENDER_COPIES);
     rawsender_done(&stream->sender);
 }

@@ -24,16 +24,21 @@ struct rawstream_options {
                             * taken instead of the answer's candidates, to go through a relay */
     struct addr source;    /* to bind to; family 0: any */
     uint32_t spoof;        /* plaintext records of an attacker on our tuple, in the handshake */
-    uint64_t consent_us;   /* between checks while sending; 0: 2.5 s, as Chromium */
-    bool tcp;              /* the answer's TCP candidate instead of the UDP one */
-    uint32_t seconds;      /* to send; 0: until rawstream_stop */
+    uint32_t consent_ms;   /* between checks while sending; 0: 2.5 s, as Chromium */
+    struct addr copies[RAWSENDER_COPIES]; /* that get every media packet too, the nth stream's at
+                                           * the port + n; family 0: none */
+    bool tcp;                             /* the answer's TCP candidate instead of the UDP one */
+    uint32_t seconds;                     /* to send; 0: until rawstream_stop */
     uint32_t loss_millionths;
-    uint64_t seed;
+    uint32_t seed;
     bool ignore_close;      /* keep sending after close_notify */
     bool no_delete;         /* vanish at the end */
     bool close_notify;      /* at the end, instead of DELETE */
+    bool no_integrity;      /* in connectivity checks */
     bool wrong_password;    /* in connectivity checks */
     bool wrong_fingerprint; /* in the offer */
+    bool passive;           /* the DTLS server */
+    struct rawhostile_config hostile;
 };
 
 enum rawstream_state {
@@ -58,7 +63,11 @@ struct rawstream_report {
     uint64_t posted_at_us; /* when the POST began */
     uint64_t keyed_at_us;
     uint64_t closed_at_us; /* close_notify */
-    uint64_t consents;     /* answers to checks after the first */
+    uint64_t check_bytes;  /* sent as connectivity checks */
+    uint64_t reply_bytes;  /* received as STUN */
+    uint64_t dtls_sent;    /* bytes of records, without spoofed ones */
+    uint64_t dtls_received;
+    uint64_t consents; /* answers to checks after the first */
     long delete_status;
 };
 
@@ -82,6 +91,7 @@ struct rawstream {
     char pwd[25];
     struct rawsdp_answer answer;
     uint8_t txid[12];
+    uint32_t index; /* among the streams of the process */
     uint64_t tie_breaker;
     uint64_t since_us; /* when the state began */
     uint64_t next_check_us;
@@ -99,7 +109,7 @@ struct rawstream {
 /* Makes an idle stream that will publish media to url. 0 or a negative errno. Large. */
 int rawstream_init(struct rawstream *stream, struct loop *loop, struct rawwhip *whip,
                    struct rawdtls_identity *identity, const struct rawmedia *media,
-                   const struct rawstream_options *options, const char *url, uint64_t seed,
+                   const struct rawstream_options *options, const char *url, uint32_t index,
                    rawstream_fn fn, void *ctx);
 void rawstream_done(struct rawstream *stream);
 

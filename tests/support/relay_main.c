@@ -21,19 +21,31 @@
 #define QUEUE_DEFAULT_US 200000u
 
 static const char usage[] =
-    "usage: relay --target IP:PORT [--listen IP:PORT] [--loss PCT] [--burst ENTER_PCT,LEAVE_PCT]\n"
-    "  [--delay MS] [--jitter MS] [--in-order] [--reorder PCT] [--duplicate PCT] [--flip PCT]\n"
-    "  [--rate KBPS] [--queue MS] [--up-only|--down-only] [--seed N] [--control] [--json]\n"
-    "Relays UDP between its clients and the target; delay and the rest hold for each direction.\n"
-    "--listen defaults to 127.0.0.1 and a free port: the first line printed is\n"
-    "{\"event\":\"listening\",\"port\":N}. Jitter is 0 to MS more than the delay and lets "
-    "datagrams\n"
-    "overtake each other unless --in-order is given; --reorder holds some back for 10 to 20 ms.\n"
-    "In a burst everything is lost. --rate drops what would wait longer than --queue (200 ms).\n"
-    "The same seed and the same order of datagrams of a client give the same fates.\n"
-    "--control reads commands, a line each: loss, burst, delay, jitter, reorder, duplicate, flip,\n"
-    "rate, queue with a value; block MS; rebind; stats. At the end of input, on SIGINT or SIGTERM\n"
-    "the relay prints its statistics and ends.\n";
+    "usage: relay --target IP:PORT [options]\n"
+    "Relays UDP between its clients and the target, badly. The first line it prints is\n"
+    "{\"event\":\"listening\",\"port\":N}; at the end of input, on SIGINT or SIGTERM it prints "
+    "its\n"
+    "statistics and ends. The same seed and the same order of a client's datagrams give the same\n"
+    "fates.\n"
+    "\n"
+    "  --listen IP:PORT   default 127.0.0.1 and a free port\n"
+    "  --seed N           default 1\n"
+    "  --control          read commands, a line each: loss, burst, delay, jitter, reorder,\n"
+    "                     duplicate, flip, rate, queue with a value; block MS (nothing passes);\n"
+    "                     rebind (clients come from new ports); stats\n"
+    "  --json             one JSON object a line\n"
+    "\n"
+    "Each direction by itself, unless --up-only or --down-only:\n"
+    "  --loss PCT\n"
+    "  --burst ENTER_PCT,LEAVE_PCT   chance of a burst to begin and to end; all of it is lost\n"
+    "  --delay MS\n"
+    "  --jitter MS        0 to MS more; datagrams overtake each other unless --in-order\n"
+    "  --in-order\n"
+    "  --reorder PCT      held back for 10 to 20 ms\n"
+    "  --duplicate PCT\n"
+    "  --flip PCT         one bit is changed\n"
+    "  --rate KBPS        drops what would wait longer than --queue\n"
+    "  --queue MS         default 200\n";
 
 /* The process's state. */
 struct relay_program {
@@ -292,6 +304,10 @@ int main(int argc, char **argv)
         .input = {.fd = -1},
     };
     (void)addr_parse(slice_of("127.0.0.1"), &program.listen);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
     if (parse_arguments(&program, argc, argv) != 0) {
         (void)fputs(usage, stderr);
         return 2;
