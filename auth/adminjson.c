@@ -87,7 +87,7 @@ static json_t *media(const struct stats *stats)
         "{s:o, s:o, s:o, s:o, s:f, s:s, s:s, s:o, s:o}", "bytes", number(stats->bytes), "bad_srtp",
         number(stats->bad_srtp), "replayed", number(stats->replayed), "over_limit",
         number(stats->over_limit), "round_trip_ms", stats->round_trip_us / ADMINJSON_US_PER_MS,
-        "feedback", stats->transport_cc ? "transport-cc" : "remb", "client",
+        "feedback", stats_feedback_name(stats->feedback), "client",
         stats_client_name(stats->client), "video", track(&stats->tracks[TRACK_VIDEO]), "audio",
         track(&stats->tracks[TRACK_AUDIO]));
     return joined(object, more);

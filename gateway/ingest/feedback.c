@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define FOLLOWING_MAX 96u /* bytes: heads of NACK and PLI of the other sources */
+#define FOLLOWING_MAX 128u /* bytes: heads of NACK, PLI and FIR of the other sources */
 
 void feedback_init(struct feedback *f, const struct answer *answer, uint64_t max_bitrate_bps,
                    uint32_t ssrc, const char *cname)
@@ -36,7 +36,7 @@ static uint64_t report_due_us(const struct feedback *f, const struct media *m)
         const struct receiver *r = &m->receivers[i];
         if (receiver_may_ask(r, SDP_FB_NACK) && nack_due_us(&r->nack) < due_us)
             due_us = nack_due_us(&r->nack);
-        if (receiver_may_ask(r, SDP_FB_PLI) && keyframe_due_us(&r->keyframe) < due_us)
+        if (receiver_may_ask(r, SDP_FB_PLI | SDP_FB_FIR) && keyframe_due_us(&r->keyframe) < due_us)
             due_us = keyframe_due_us(&r->keyframe);
     }
     return due_us;
@@ -65,7 +65,6 @@ static void write_report(struct feedback *f, struct media *m, uint64_t now_us, s
     rtcp_write_cname(w, f->ssrc, slice_of(f->cname));
 }
 
-/* Names the sources that are known, else those that the offer announced. */
 static void write_remb(struct feedback *f, const struct media *m, struct writer *w)
 {
     uint32_t ssrcs[MEDIA_RECEIVERS_MAX];
@@ -74,12 +73,8 @@ static void write_remb(struct feedback *f, const struct media *m, struct writer 
         return;
     for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
         const struct receiver *r = &m->receivers[i];
-        if (!r->active)
-            continue;
-        if (r->has_ssrc)
+        if (r->active && r->has_ssrc)
             ssrcs[count++] = r->ssrc;
-        else if (r->config.agreed->ssrc_count > r->config.layer)
-            ssrcs[count++] = r->config.agreed->ssrcs[r->config.layer];
     }
     rtcp_write_remb(w, f->ssrc, f->max_bitrate_bps, ssrcs, count);
 }
@@ -93,7 +88,26 @@ static size_t nack_room(const struct writer *w)
     return room < NACK_LIST_MAX ? room : NACK_LIST_MAX;
 }
 
-/* NACK and PLI of one source; true when something was written. */
+static bool write_keyframe(struct feedback *f, struct receiver *r, uint64_t now_us,
+                           struct writer *w)
+{
+    bool pli = receiver_may_ask(r, SDP_FB_PLI), fir = receiver_may_ask(r, SDP_FB_FIR);
+    enum keyframe_request request = KEYFRAME_NOTHING;
+    if (pli || fir)
+        request = keyframe_take(&r->keyframe, fir, now_us);
+    if (request == KEYFRAME_NOTHING)
+        return false;
+    if (request == KEYFRAME_ORDER || !pli) {
+        rtcp_write_fir(w, f->ssrc, r->ssrc, keyframe_number(&r->keyframe));
+        r->stats.firs++;
+    } else {
+        rtcp_write_pli(w, f->ssrc, r->ssrc);
+        r->stats.plis++;
+    }
+    return true;
+}
+
+/* What is asked of one source; true when something was written. */
 static bool write_requests(struct feedback *f, struct receiver *r, struct stats *stats,
                            uint64_t now_us, struct writer *w)
 {
@@ -108,12 +122,7 @@ static bool write_requests(struct feedback *f, struct receiver *r, struct stats 
             any = true;
         }
     }
-    if (receiver_may_ask(r, SDP_FB_PLI) && keyframe_take(&r->keyframe, now_us)) {
-        rtcp_write_pli(w, f->ssrc, r->ssrc);
-        r->stats.plis++;
-        any = true;
-    }
-    return any;
+    return write_keyframe(f, r, now_us, w) || any;
 }
 
 static bool write_arrivals(struct feedback *f, struct media *m, uint64_t now_us, struct writer *w)
@@ -138,6 +147,8 @@ bool feedback_write(struct feedback *f, struct media *m, uint64_t now_us, struct
         write_report(f, m, now_us, w);
     bool any = report;
     if (report) {
+        if (m->roundtrip.enabled)
+            rtcp_write_rrtr(w, f->ssrc, roundtrip_refer(&m->roundtrip, f->ssrc, now_us));
         write_remb(f, m, w);
         m->new_source = false;
         f->report_due_us = now_us + FEEDBACK_INTERVAL_US;

@@ -1,6 +1,8 @@
 /* What we tell the publisher by RTCP, and when: receiver reports with SDES and REMB every second
  * (RTP-13, RTP-14: without REMB Chromium stays at 320 pixels), transport-wide feedback every 100 ms
- * where it was agreed (twcc.h), NACK and PLI when they are due.
+ * where it was agreed (twcc.h), reference times for the round trip where the peer answers them
+ * (roundtrip.h), NACK, PLI and FIR when they are due. Only about sources that were heard (RTP-21);
+ * never BYE: the session's end is told by DTLS.
  *
  * The packets are plain; the caller encrypts them. No I/O, no clock. */
 #ifndef SLUICE_INGEST_FEEDBACK_H
@@ -14,8 +16,8 @@
 #include <stdint.h>
 
 #define FEEDBACK_INTERVAL_US 1000000u
-#define FEEDBACK_PACKET_MAX 1200u
-#define FEEDBACK_BURST_MAX 4u /* compounds at one time */
+#define FEEDBACK_PACKET_MAX 1212u /* with SRTCP in the least MTU of IPv6 */
+#define FEEDBACK_BURST_MAX 4u     /* compounds at one time */
 #define FEEDBACK_CNAME_LEN 16u
 #define FEEDBACK_DEFAULT_BPS 8000000u /* REMB when the grant names no ceiling */
 

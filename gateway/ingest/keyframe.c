@@ -9,6 +9,7 @@ void keyframe_want(struct keyframe *k)
 void keyframe_seen(struct keyframe *k, uint64_t now_us)
 {
     k->wanted = false;
+    k->waiting = false;
     k->came = true;
     k->last_key_us = now_us;
 }
@@ -37,11 +38,20 @@ uint64_t keyframe_due_us(const struct keyframe *k)
     return due_us;
 }
 
-bool keyframe_take(struct keyframe *k, uint64_t now_us)
+enum keyframe_request keyframe_take(struct keyframe *k, bool may_order, uint64_t now_us)
 {
     if (now_us < keyframe_due_us(k))
-        return false;
+        return KEYFRAME_NOTHING;
+    bool order = may_order && k->waiting && now_us - k->since_us >= KEYFRAME_IGNORED_US;
     k->asked = true;
     k->last_asked_us = now_us;
-    return true;
+    if (order || !k->waiting)
+        k->since_us = now_us;
+    k->waiting = true;
+    return order ? KEYFRAME_ORDER : KEYFRAME_ASK;
+}
+
+uint8_t keyframe_number(struct keyframe *k)
+{
+    return k->fir_number++;
 }

@@ -52,20 +52,18 @@ static bool is_shown(struct media *m, struct receiver *r, const struct depay_uni
     return true;
 }
 
-static bool on_unit(void *ctx, struct receiver *r, const struct depay_unit *unit)
+static int on_unit(void *ctx, struct receiver *r, const struct depay_unit *unit)
 {
     struct media *m = ctx;
     if (!is_shown(m, r, unit))
-        return true; /* a lower layer: not lost, not wanted */
+        return 0; /* a lower layer: not lost, not wanted */
     if (r->config.track == TRACK_VIDEO)
         m->shown_us = unit->last_us;
     int rc = framer_write(&m->framer, r->config.track, unit);
-    if (rc < 0)
-        m->stats.dropped++;
-    else
+    if (rc == 0)
         pay_report(m, r);
     m->live = m->live || rc == 0;
-    return rc == 0;
+    return rc;
 }
 
 /* ---- life ---- */
@@ -109,6 +107,7 @@ int media_new(const struct answer *answer, const struct media_limits *limits,
     m->answer = answer;
     framer_init(&m->framer, ring, wall_offset_us);
     twcc_init(&m->twcc);
+    m->roundtrip.enabled = answer->receiver_rtt;
     for (unsigned track = 0; track < TRACK_COUNT; track++) {
         rc = start_track(m, track, limits);
         if (rc < 0)
@@ -116,7 +115,12 @@ int media_new(const struct answer *answer, const struct media_limits *limits,
     }
     m->stats.video_codec = (uint8_t)answer->tracks[TRACK_VIDEO].codec;
     m->stats.audio_codec = (uint8_t)answer->tracks[TRACK_AUDIO].codec;
-    m->stats.transport_cc = m->transport_cc;
+    m->stats.feedback = FEEDBACK_NONE;
+    for (unsigned track = 0; track < TRACK_COUNT; track++)
+        if (answer->tracks[track].feedback & SDP_FB_REMB)
+            m->stats.feedback = FEEDBACK_REMB;
+    if (m->transport_cc)
+        m->stats.feedback = FEEDBACK_TRANSPORT_CC;
     *out = m;
     m = NULL;
     rc = 0;
@@ -132,6 +136,24 @@ void media_free(struct media *m)
     for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
         receiver_done(&m->receivers[i]);
     free(m);
+}
+
+/* Nothing is asked of layers below the one that is shown, until that falls silent: then each is
+ * asked for a key frame. */
+static void mute_layers(struct media *m, uint64_t now_us)
+{
+    bool silent = is_silent(m, now_us);
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX && m->shown; i++) {
+        struct receiver *r = &m->receivers[i];
+        if (!r->active || r->config.track != TRACK_VIDEO || r == m->shown)
+            continue;
+        bool below = area(r) != 0 && area(r) <= area(m->shown);
+        r->muted = below && !silent;
+        if (below && silent)
+            keyframe_want(&r->keyframe);
+    }
+    if (m->shown)
+        m->shown->muted = false;
 }
 
 /* ---- packets in ---- */
@@ -204,14 +226,55 @@ static void take_sender_report(struct media *m, const struct rtcp_packet *packet
     }
 }
 
+/* BYE of the layer that is shown: the others need not wait for its silence. */
+static void end_source(struct media *m, uint32_t ssrc, uint64_t now_us)
+{
+    rtpsource_end(&m->sources, ssrc);
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
+        struct receiver *r = &m->receivers[i];
+        if (!r->active || !r->has_ssrc || r->ssrc != ssrc)
+            continue;
+        receiver_end(r, now_us);
+        if (r == m->shown) {
+            m->shown_us = 0;
+            mute_layers(m, now_us);
+        }
+    }
+}
+
+static void take_bye(struct media *m, const struct rtcp_packet *packet, uint64_t now_us)
+{
+    uint32_t ssrc;
+    for (size_t i = 0; i < packet->count && rtcp_parse_bye(packet, i, &ssrc) == 0; i++)
+        end_source(m, ssrc, now_us);
+}
+
+static void take_answers(struct media *m, const struct rtcp_packet *packet, uint64_t now_us)
+{
+    struct rtcp_dlrr answers[RTCP_REPORTS_MAX];
+    size_t count = rtcp_parse_dlrr(packet, answers, RTCP_REPORTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        roundtrip_answer(&m->roundtrip, answers[i].ssrc, answers[i].reference, answers[i].delay,
+                         now_us);
+}
+
+static void take_rtcp(struct media *m, const struct rtcp_packet *packet, uint64_t now_us)
+{
+    if (packet->type == RTCP_SR)
+        take_sender_report(m, packet, now_us);
+    else if (packet->type == RTCP_BYE)
+        take_bye(m, packet, now_us);
+    else if (packet->type == RTCP_XR)
+        take_answers(m, packet, now_us);
+}
+
 int media_rtcp(struct media *m, const uint8_t *data, size_t len, uint64_t now_us)
 {
     struct rtcp_walk walk;
     struct rtcp_packet packet;
     rtcp_begin(&walk, data, len);
     while (rtcp_next(&walk, &packet))
-        if (packet.type == RTCP_SR)
-            take_sender_report(m, &packet, now_us);
+        take_rtcp(m, &packet, now_us);
     return rtcp_ok(&walk) ? 0 : -EBADMSG;
 }
 
@@ -232,24 +295,6 @@ uint64_t media_due_us(const struct media *m)
     return due_us;
 }
 
-/* Nothing is asked of layers below the one that is shown, until that falls silent: then each is
- * asked for a key frame. */
-static void mute_layers(struct media *m, uint64_t now_us)
-{
-    bool silent = is_silent(m, now_us);
-    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX && m->shown; i++) {
-        struct receiver *r = &m->receivers[i];
-        if (!r->active || r->config.track != TRACK_VIDEO || r == m->shown)
-            continue;
-        bool below = area(r) != 0 && area(r) <= area(m->shown);
-        r->muted = below && !silent;
-        if (below && silent)
-            keyframe_want(&r->keyframe);
-    }
-    if (m->shown)
-        m->shown->muted = false;
-}
-
 static void add_track(struct stats_track *sum, const struct receiver *r, bool shown)
 {
     const struct stats_track *one = &r->stats;
@@ -261,6 +306,11 @@ static void add_track(struct stats_track *sum, const struct receiver *r, bool sh
     sum->overtaken += one->overtaken;
     sum->nacked += one->nacked;
     sum->plis += one->plis;
+    sum->firs += one->firs;
+    sum->damaged += one->damaged;
+    sum->held += one->held;
+    sum->too_large += one->too_large;
+    sum->too_many += one->too_many;
     sum->layers++;
     if (!shown)
         return;
@@ -272,6 +322,8 @@ static void add_track(struct stats_track *sum, const struct receiver *r, bool sh
     sum->hold_us = one->hold_us;
     sum->hold_max_us = one->hold_max_us;
     sum->deadline_us = one->deadline_us;
+    sum->frame_rate_milli = one->frame_rate_milli;
+    sum->pause_us = one->pause_us;
     sum->width = one->width;
     sum->height = one->height;
     sum->codec = one->codec;
@@ -296,8 +348,21 @@ void media_count(struct media *m)
     s->recovered =
         video->recovered_rtx + video->recovered_same + audio->recovered_rtx + audio->recovered_same;
     s->plis = video->plis;
+    s->firs = video->firs;
     s->width = video->width;
     s->height = video->height;
+}
+
+/* Reference times tell more than repairs, which wait for the sender and the next feedback. */
+static void note_round_trip(struct media *m, const struct nack *nack)
+{
+    struct stats *s = &m->stats;
+    uint64_t reported_us = roundtrip_us(&m->roundtrip), repair_us = nack_round_trip_us(nack);
+    s->round_trip_us = (uint32_t)(reported_us != 0 ? reported_us : repair_us);
+    if (reported_us != 0)
+        s->round_trip = ROUND_TRIP_RTCP;
+    else
+        s->round_trip = repair_us != 0 ? ROUND_TRIP_REPAIR : ROUND_TRIP_NONE;
 }
 
 void media_tick(struct media *m, uint64_t now_us)
@@ -306,11 +371,11 @@ void media_tick(struct media *m, uint64_t now_us)
     m->bytes_before = m->stats.bytes;
     m->stats.bitrate_bps = bits > UINT32_MAX ? UINT32_MAX : (uint32_t)bits;
     for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
-        receiver_tick(&m->receivers[i]);
+        receiver_tick(&m->receivers[i], now_us);
     mute_layers(m, now_us);
     media_count(m);
     const struct receiver *shown = m->shown ? m->shown : &m->receivers[TRACK_VIDEO];
-    m->stats.round_trip_us = (uint32_t)nack_round_trip_us(&shown->nack);
+    note_round_trip(m, &shown->nack);
     framer_tick(&m->framer);
 }
 

@@ -9,6 +9,7 @@
 
 #include "gateway/ingest/framer.h"
 #include "gateway/ingest/receiver.h"
+#include "gateway/ingest/roundtrip.h"
 #include "gateway/rtc/answer.h"
 #include "gateway/rtc/rtpsource.h"
 #include "gateway/rtc/twcc.h"
@@ -38,6 +39,7 @@ struct media {
     struct rtpsources sources;
     struct framer framer;
     struct twcc twcc;
+    struct roundtrip roundtrip;
     bool transport_cc;
     struct stats stats;
     uint64_t bytes_before; /* at the last tick */
@@ -54,7 +56,8 @@ void media_free(struct media *m); /* NULL allowed */
 /* Takes one decrypted packet. 0 when it was accepted (also duplicates); -EBADMSG when malformed,
  * -EPROTO when it belongs to no track, -EAGAIN to no layer yet, -EDQUOT above RTPSOURCE_MAX. */
 int media_rtp(struct media *m, const uint8_t *data, size_t len, uint64_t now_us);
-/* Takes one decrypted RTCP compound: sender reports teach the timeline. 0 or -EBADMSG. */
+/* Takes one decrypted RTCP compound: sender reports teach the timeline, BYE ends its
+ * source only (RTP-19). 0 or -EBADMSG; what stood before the malformed part counts. */
 int media_rtcp(struct media *m, const uint8_t *data, size_t len, uint64_t now_us);
 
 /* Gives up holes that are due. */

@@ -8,18 +8,64 @@
 
 #define VIDEO_SLOTS 1024u
 #define AUDIO_SLOTS 256u
+#define RATE_UNIT 1000u
+#define RATE_SECONDS 8u
 #define EARLY_PART 2u /* of the normal deadline: the half */
 
 /* ---- units out ---- */
 
+static uint32_t saturated(uint64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+/* Why frames are not passed on. */
+static void note_refused(struct receiver *r, int error)
+{
+    if (error == -EMSGSIZE)
+        r->stats.too_large++;
+    else if (error == -EDQUOT)
+        r->stats.too_many++;
+    else
+        r->stats.held++;
+}
+
+static void note_frame(struct receiver *r)
+{
+    uint64_t pause_us = r->frame_us != 0 ? r->now_us - r->frame_us : 0;
+    if (pause_us > r->pause_us)
+        r->pause_us = pause_us;
+    r->frame_us = r->now_us;
+    r->stats.frames++;
+}
+
+/* A unit that begins ends the one before: if that never came out it was damaged, or it waits for a
+ * key frame as what depends on damage does. */
+static void note_unit(struct receiver *r, uint32_t rtp_time)
+{
+    if (r->unit_open && r->unit_time == rtp_time)
+        return;
+    if (r->unit_open && r->unit_hurt)
+        r->stats.damaged++;
+    else if (r->unit_open && depay_needs_key(r->depay))
+        r->stats.held++;
+    r->unit_open = true;
+    r->unit_hurt = false;
+    r->unit_time = rtp_time;
+}
+
 static void on_unit(void *ctx, const struct depay_unit *unit)
 {
     struct receiver *r = ctx;
-    if (!r->config.emit(r->config.ctx, r, unit)) {
+    int rc = r->config.emit(r->config.ctx, r, unit);
+    if (r->unit_time == unit->rtp_time)
+        r->unit_open = false;
+    if (rc < 0) {
+        note_refused(r, rc);
         keyframe_want(&r->keyframe);
         return;
     }
-    r->stats.frames++;
+    note_frame(r);
     if (!unit->key)
         return;
     keyframe_seen(&r->keyframe, unit->last_us);
@@ -68,7 +114,7 @@ void receiver_done(struct receiver *r)
 void receiver_begin(struct receiver *r, uint32_t ssrc)
 {
     jitter_reset(r->jitter);
-    if (r->has_ssrc)
+    if (r->reception.started)
         depay_gap(r->depay);
     nack_init(&r->nack);
     r->reception = (struct reception){.clock_rate = r->config.agreed->clock_rate};
@@ -104,19 +150,24 @@ static bool will_be_given_up(const struct receiver *r, uint64_t now_us)
 static void drain(struct receiver *r, uint64_t now_us)
 {
     struct depay_packet packet;
+    r->now_us = now_us;
     enum jitter_result result = jitter_pop(r->jitter, now_us, &packet);
     for (; result != JITTER_NONE; result = jitter_pop(r->jitter, now_us, &packet)) {
         if (result == JITTER_GAP) {
             depay_gap(r->depay);
+            r->unit_hurt = true;
             nack_forget(&r->nack, jitter_next(r->jitter));
             continue;
         }
         note_hold(r, now_us - packet.arrival_us);
         if (packet.len == 0) /* padding only: consumed a number, is no media (RTP-05) */
             continue;
+        note_unit(r, packet.rtp_time);
         int rc = depay_push(r->depay, &packet);
-        if (rc < 0)
+        if (rc < 0) {
             r->malformed++;
+            r->unit_hurt = true;
+        }
         if (rc == -ENOTSUP)
             r->unsupported = true;
     }
@@ -204,6 +255,17 @@ int receiver_repair(struct receiver *r, const struct rtp_packet *packet, uint64_
     return 0;
 }
 
+void receiver_end(struct receiver *r, uint64_t now_us)
+{
+    if (!r->active || !r->has_ssrc)
+        return;
+    jitter_give_up(r->jitter);
+    drain(r, now_us);
+    nack_init(&r->nack);
+    r->has_ssrc = false;
+    r->has_report = false;
+}
+
 void receiver_report(struct receiver *r, uint64_t ntp, uint32_t rtp_time, uint64_t now_us)
 {
     reception_sender_report(&r->reception, ntp, now_us);
@@ -225,15 +287,31 @@ uint64_t receiver_due_us(const struct receiver *r)
     return r->active ? jitter_due_us(r->jitter) : UINT64_MAX;
 }
 
-static uint32_t saturated(uint64_t value)
+/* Over the last seconds, so that 29.97 frames per second do not look like 29 and 31. */
+static void note_rate(struct receiver *r)
 {
-    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+    uint64_t frames = r->stats.frames - r->frames_before;
+    uint64_t last = frames * RATE_UNIT, mean = r->stats.frame_rate_milli;
+    bool change = 2 * last < mean || last > 2 * mean;
+    r->stats.frame_rate_milli =
+        saturated(change ? last : (mean * (RATE_SECONDS - 1) + last) / RATE_SECONDS);
+    r->frames_before = r->stats.frames;
 }
 
-void receiver_tick(struct receiver *r)
+/* A pause that still lasts counts too. */
+static void note_pause(struct receiver *r, uint64_t now_us)
+{
+    uint64_t open_us = r->frame_us != 0 && r->has_ssrc ? now_us - r->frame_us : 0;
+    r->stats.pause_us = saturated(open_us > r->pause_us ? open_us : r->pause_us);
+    r->pause_us = 0;
+}
+
+void receiver_tick(struct receiver *r, uint64_t now_us)
 {
     if (!r->active)
         return;
+    note_rate(r);
+    note_pause(r, now_us);
     r->stats.bitrate_bps = saturated((r->stats.bytes - r->bytes_before) * 8);
     r->bytes_before = r->stats.bytes;
     r->stats.lost = jitter_lost(r->jitter);

@@ -23,8 +23,8 @@
     100000u /* how long a hole is waited for when the peer repairs nothing */
 
 struct receiver;
-/* false: the unit could not be passed on. */
-typedef bool (*receiver_unit_fn)(void *ctx, struct receiver *r, const struct depay_unit *unit);
+/* 0, or why the unit could not be passed on: -EMSGSIZE, -EDQUOT, -EAGAIN (framer.h). */
+typedef int (*receiver_unit_fn)(void *ctx, struct receiver *r, const struct depay_unit *unit);
 
 struct receiver_config {
     const struct answer_track *agreed; /* must outlive the receiver */
@@ -55,7 +55,14 @@ struct receiver {
     uint64_t report_ntp;
     uint32_t report_time;
     struct stats_track stats;
-    uint64_t malformed;    /* packets that the depacketiser refused */
+    uint64_t malformed; /* packets that the depacketiser refused */
+    uint64_t now_us;    /* of the packet or timer at hand */
+    bool unit_open;     /* a unit has begun whose end is not known yet */
+    bool unit_hurt;     /* something was lost in it or before it */
+    uint32_t unit_time; /* its RTP timestamp */
+    uint64_t frame_us;  /* when the last frame was passed on; 0: none yet */
+    uint64_t pause_us;  /* longest time between two, since the last tick */
+    uint64_t frames_before;
     uint64_t bytes_before; /* at the last tick */
     uint64_t hold_sum_us;  /* of the packets since the last tick */
     uint64_t hold_max_us;
@@ -68,6 +75,10 @@ void receiver_done(struct receiver *r);
 
 /* The newcomer is the source from now on. */
 void receiver_begin(struct receiver *r, uint32_t ssrc);
+
+/* The source said goodbye (RTP-19): what waits is passed on or given up. A packet of it, or of
+ * another one, begins anew. */
+void receiver_end(struct receiver *r, uint64_t now_us);
 
 /* Takes the source's packet. */
 void receiver_push(struct receiver *r, const struct rtp_packet *packet, uint64_t now_us);
@@ -83,6 +94,6 @@ bool receiver_may_ask(const struct receiver *r, uint32_t feedback);
 void receiver_on_timer(struct receiver *r, uint64_t now_us);
 uint64_t receiver_due_us(const struct receiver *r);
 /* Once a second. */
-void receiver_tick(struct receiver *r);
+void receiver_tick(struct receiver *r, uint64_t now_us);
 
 #endif

@@ -254,6 +254,7 @@ static int plan_section(const struct sdp *offer, size_t index, const struct answ
     }
     plan->formats[index] = format;
     out->rtcp_rsize = out->rtcp_rsize && s->rtcp_rsize;
+    out->receiver_rtt = out->receiver_rtt || s->receiver_rtt;
     return make_track(s, format, local, track, reason);
 }
 

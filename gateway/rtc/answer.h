@@ -73,9 +73,10 @@ struct answer_track {
 
 struct answer {
     struct answer_track tracks[TRACK_COUNT];
-    enum track first; /* of the first accepted section, which carries the candidates */
-    bool dtls_client; /* the publisher offered setup:passive: we start the handshake (WHIP-85) */
-    bool rtcp_rsize;  /* reduced-size RTCP agreed in every section (RFC 5506) */
+    enum track first;  /* of the first accepted section, which carries the candidates */
+    bool dtls_client;  /* the publisher offered setup:passive: we start the handshake (WHIP-85) */
+    bool rtcp_rsize;   /* reduced-size RTCP agreed in every section (RFC 5506) */
+    bool receiver_rtt; /* the publisher answers reference times (RFC 3611 4.4) */
     char peer_ufrag[ANSWER_UFRAG_MAX + 1]; /* for ice_answer, icestate */
     char peer_pwd[ANSWER_UFRAG_MAX + 1];
     size_t fingerprint_count;

@@ -238,6 +238,8 @@ static void write_accepted(struct writer *w, const struct section_view *view, bo
     writer_text(w, "a=recvonly\r\na=rtcp-mux\r\na=rtcp-mux-only\r\n");
     if (view->offered->rtcp_rsize)
         writer_text(w, "a=rtcp-rsize\r\n");
+    if (view->offered->receiver_rtt)
+        writer_text(w, "a=rtcp-xr:rcvr-rtt=all\r\n");
     write_formats(w, view);
     write_layers(w, view);
     if (first)

@@ -9,6 +9,8 @@
 #define SENDER_INFO_LEN 24u /* SSRC and sender info */
 #define REPORT_LEN 24u
 #define SDES_CNAME 1
+#define DLRR_WORDS 3u
+#define RRTR_WORDS 2u
 
 void rtcp_begin(struct rtcp_walk *walk, const uint8_t *data, size_t len)
 {
@@ -145,6 +147,59 @@ int rtcp_parse_bye(const struct rtcp_packet *packet, size_t index, uint32_t *out
         return -EBADMSG;
     *out_ssrc = ssrc;
     return 0;
+}
+
+/* The next report block of an XR with its contents; false at the end or when malformed. */
+static bool next_block(struct reader *r, uint8_t *out_type, struct reader *out_block)
+{
+    if (reader_left(r) == 0)
+        return false;
+    *out_type = reader_u8(r);
+    reader_u8(r); /* specific to the type */
+    size_t len = 4u * reader_u16(r);
+    *out_block = reader_sub(r, len);
+    return reader_ok(r);
+}
+
+static bool begin_blocks(const struct rtcp_packet *packet, struct reader *r)
+{
+    reader_init(r, packet->body, packet->len);
+    reader_u32(r); /* who sends it */
+    return reader_ok(r) && packet->type == RTCP_XR;
+}
+
+size_t rtcp_parse_dlrr(const struct rtcp_packet *packet, struct rtcp_dlrr *out, size_t cap)
+{
+    struct reader r, block;
+    uint8_t type;
+    size_t count = 0;
+    if (!begin_blocks(packet, &r))
+        return 0;
+    while (next_block(&r, &type, &block)) {
+        while (type == RTCP_XR_DLRR && count < cap && reader_left(&block) >= 4 * DLRR_WORDS) {
+            struct rtcp_dlrr *entry = &out[count++];
+            entry->ssrc = reader_u32(&block);
+            entry->reference = reader_u32(&block);
+            entry->delay = reader_u32(&block);
+        }
+    }
+    return count;
+}
+
+int rtcp_parse_rrtr(const struct rtcp_packet *packet, uint64_t *out_ntp)
+{
+    struct reader r, block;
+    uint8_t type;
+    if (!begin_blocks(packet, &r))
+        return -EBADMSG;
+    while (next_block(&r, &type, &block)) {
+        uint64_t ntp = reader_u64(&block);
+        if (type != RTCP_XR_RRTR || !reader_ok(&block))
+            continue;
+        *out_ntp = ntp;
+        return 0;
+    }
+    return -EBADMSG;
 }
 
 int rtcp_parse_feedback(const struct rtcp_packet *packet, struct rtcp_feedback *out)
@@ -314,6 +369,26 @@ void rtcp_write_fir(struct writer *w, uint32_t ssrc, uint32_t media_ssrc, uint8_
     writer_u32(w, media_ssrc);
     writer_u8(w, sequence);
     writer_zeros(w, 3);
+}
+
+void rtcp_write_rrtr(struct writer *w, uint32_t ssrc, uint64_t ntp)
+{
+    write_head(w, 0, RTCP_XR, 2 + RRTR_WORDS);
+    writer_u32(w, ssrc);
+    writer_u16(w, RTCP_XR_RRTR << 8);
+    writer_u16(w, RRTR_WORDS);
+    writer_u64(w, ntp);
+}
+
+void rtcp_write_dlrr(struct writer *w, uint32_t ssrc, const struct rtcp_dlrr *dlrr)
+{
+    write_head(w, 0, RTCP_XR, 2 + DLRR_WORDS);
+    writer_u32(w, ssrc);
+    writer_u16(w, RTCP_XR_DLRR << 8);
+    writer_u16(w, DLRR_WORDS);
+    writer_u32(w, dlrr->ssrc);
+    writer_u32(w, dlrr->reference);
+    writer_u32(w, dlrr->delay);
 }
 
 void rtcp_write_remb(struct writer *w, uint32_t ssrc, uint64_t bps, const uint32_t *ssrcs,

@@ -1,5 +1,5 @@
 /* RTCP: bounds-checked walk over compound packets, their contents, and the packets we send
- * (RFC 3550 6, 4585 6, 5104 4.3, 5506; REMB: draft-alvestrand-rmcat-remb-03). */
+ * (RFC 3550 6, 3611 4.4 and 4.5, 4585 6, 5104 4.3, 5506; REMB: draft-alvestrand-rmcat-remb-03). */
 #ifndef SLUICE_RTC_RTCP_H
 #define SLUICE_RTC_RTCP_H
 
@@ -26,6 +26,7 @@ enum rtcp_type {
     RTCP_XR = 207
 };
 enum rtcp_rtpfb { RTCP_FB_NACK = 1, RTCP_FB_TRANSPORT_CC = 15 };
+enum rtcp_xr { RTCP_XR_RRTR = 4, RTCP_XR_DLRR = 5 };
 enum rtcp_psfb { RTCP_FB_PLI = 1, RTCP_FB_FIR = 4, RTCP_FB_AFB = 15 };
 
 /* One packet of a compound. count is the 5-bit field: report count, source count or feedback
@@ -77,6 +78,18 @@ int rtcp_parse_cname(const struct rtcp_packet *packet, size_t index, uint32_t *o
 /* SSRC `index` (below packet->count) of a BYE. */
 int rtcp_parse_bye(const struct rtcp_packet *packet, size_t index, uint32_t *out_ssrc);
 
+/* One answer to a receiver's reference time (RFC 3611 4.5). */
+struct rtcp_dlrr {
+    uint32_t ssrc;      /* of the receiver that it is for */
+    uint32_t reference; /* middle 32 bits of the reference time */
+    uint32_t delay;     /* 1/65536 s from its arrival to this answer */
+};
+/* Writes the DLRR entries of an XR to out[cap], those of all its blocks; returns how many. What is
+ * malformed ends the list. */
+size_t rtcp_parse_dlrr(const struct rtcp_packet *packet, struct rtcp_dlrr *out, size_t cap);
+/* The reference time of an XR. 0, or -EBADMSG when it has none. */
+int rtcp_parse_rrtr(const struct rtcp_packet *packet, uint64_t *out_ntp);
+
 /* RTPFB and PSFB: who sends it, about which source, and the rest. */
 struct rtcp_feedback {
     uint32_t sender_ssrc;
@@ -105,6 +118,10 @@ void rtcp_write_nack(struct writer *w, uint32_t ssrc, uint32_t media_ssrc,
 void rtcp_write_pli(struct writer *w, uint32_t ssrc, uint32_t media_ssrc);
 /* sequence grows by one with each new request, not with repeats (RFC 5104 4.3.1.1). */
 void rtcp_write_fir(struct writer *w, uint32_t ssrc, uint32_t media_ssrc, uint8_t sequence);
+/* The reference time of a receiver (RFC 3611 4.4). */
+void rtcp_write_rrtr(struct writer *w, uint32_t ssrc, uint64_t ntp);
+/* An answer to one; the test publisher sends it. */
+void rtcp_write_dlrr(struct writer *w, uint32_t ssrc, const struct rtcp_dlrr *dlrr);
 /* count at most 255. The value is rounded down to 18 significant bits. */
 void rtcp_write_remb(struct writer *w, uint32_t ssrc, uint64_t bps, const uint32_t *ssrcs,
                      size_t count);

@@ -105,11 +105,24 @@ static int find_layer(const struct answer_track *t, const struct rtp_packet *pac
 
 /* ---- sources ---- */
 
+/* Where a new source goes: behind the others, or in the place of one that ended. */
+static struct rtpsource *free_place(struct rtpsources *sources)
+{
+    if (sources->count < RTPSOURCE_MAX)
+        return &sources->list[sources->count];
+    for (size_t i = 0; i < sources->count; i++) {
+        if (sources->list[i].ended)
+            return &sources->list[i];
+    }
+    return NULL;
+}
+
 static int learn(struct rtpsources *sources, const struct answer *answer,
                  const struct rtp_packet *packet, struct rtpsource **out)
 {
     struct rtpsource source = {.ssrc = packet->ssrc};
-    if (sources->count == RTPSOURCE_MAX)
+    struct rtpsource *place = free_place(sources);
+    if (!place)
         return -EDQUOT;
     int err = track_by_mid(answer, packet, &source.track);
     if (err == -ENOENT)
@@ -125,8 +138,10 @@ static int learn(struct rtpsources *sources, const struct answer *answer,
     err = find_layer(t, packet, source.repair, &source.layer);
     if (err < 0)
         return err;
-    sources->list[sources->count] = source;
-    *out = &sources->list[sources->count++];
+    if (place == &sources->list[sources->count])
+        sources->count++;
+    *place = source;
+    *out = place;
     return 0;
 }
 
@@ -143,8 +158,8 @@ int rtpsource_find(struct rtpsources *sources, const struct answer *answer,
                    const struct rtp_packet *packet, struct rtpsource *out, bool *out_new)
 {
     struct rtpsource *source = known(sources, packet->ssrc);
-    bool is_new = !source;
-    if (is_new) {
+    bool is_new = !source || source->ended;
+    if (!source) {
         int err = learn(sources, answer, packet, &source);
         if (err < 0)
             return err;
@@ -152,15 +167,16 @@ int rtpsource_find(struct rtpsources *sources, const struct answer *answer,
     const struct answer_track *t = &answer->tracks[source->track];
     if (!track_has(t, packet->payload_type))
         return -EPROTO;
+    source->ended = false;
     *out = *source;
     out->repair = packet->payload_type != t->pt;
     *out_new = is_new;
     return 0;
 }
 
-void rtpsource_forget(struct rtpsources *sources, uint32_t ssrc)
+void rtpsource_end(struct rtpsources *sources, uint32_t ssrc)
 {
     struct rtpsource *source = known(sources, ssrc);
     if (source)
-        *source = sources->list[--sources->count];
+        source->ended = true;
 }

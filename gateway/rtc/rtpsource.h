@@ -23,6 +23,7 @@ struct rtpsource {
     enum track track;
     uint8_t layer; /* below layer_count of the answer's track; 0 without simulcast */
     bool repair;   /* this packet is RTX: use rtp_unwrap_rtx */
+    bool ended;    /* by BYE: another one may take its place */
 };
 
 /* All zero at the start. */
@@ -31,15 +32,17 @@ struct rtpsources {
     struct rtpsource list[RTPSOURCE_MAX];
 };
 
-/* The source of a packet, which is remembered when new (*out_new). 0; -EBADMSG when its header
+/* The source of a packet, which is remembered when new (*out_new); new is also one that comes back
+ * after its end. 0; -EBADMSG when its header
  * extensions are malformed; -EPROTO when it belongs to no track, or has a payload type that its
  * source may not have; -EAGAIN when it is of a simulcast track but its layer is not known yet: drop
  * it; -EDQUOT above RTPSOURCE_MAX. */
 int rtpsource_find(struct rtpsources *sources, const struct answer *answer,
                    const struct rtp_packet *packet, struct rtpsource *out, bool *out_new);
 
-/* Forgets an SSRC that ended (BYE). */
-void rtpsource_forget(struct rtpsources *sources, uint32_t ssrc);
+/* An SSRC ended (BYE, RTP-19). Its place is kept until another one needs it, because senders that
+ * come back leave the extensions out. */
+void rtpsource_end(struct rtpsources *sources, uint32_t ssrc);
 
 /* True when the answer has this payload type: others need no decryption. */
 bool rtpsource_expects(const struct answer *answer, uint8_t payload_type);

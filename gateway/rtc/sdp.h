@@ -101,6 +101,7 @@ struct sdp_section {
     bool crypto;         /* has a=crypto lines (SDES) */
     bool rtcp_mux;
     bool rtcp_rsize;
+    bool receiver_rtt;  /* a=rtcp-xr names rcvr-rtt: it answers reference times (RFC 3611 5.1) */
     bool simulcast;     /* has a=simulcast or a=rid lines */
     struct slice media; /* first word of the m= line */
     struct slice proto;

@@ -244,6 +244,17 @@ static int on_rtcp_fb(struct sdp_parser *p, struct slice value)
     return 0;
 }
 
+static int on_rtcp_xr(struct sdp_parser *p, struct slice value)
+{
+    struct slice rest = value;
+    while (rest.len > 0) {
+        struct slice name = sdpattr_next_word(&rest);
+        if (slice_is_nocase(slice_cut(&name, '='), "rcvr-rtt"))
+            p->section->receiver_rtt = true;
+    }
+    return 0;
+}
+
 static int on_extmap(struct sdp_parser *p, struct slice value)
 {
     struct slice rest = value;
@@ -343,6 +354,7 @@ static const struct attribute_row {
     {"rtpmap", RTP, on_rtpmap, 0},
     {"fmtp", RTP, on_fmtp, 0},
     {"rtcp-fb", RTP, on_rtcp_fb, 0},
+    {"rtcp-xr", MEDIA, on_rtcp_xr, 0},
     {"extmap", MEDIA, on_extmap, 0},
     {"ssrc", MEDIA, on_ssrc, 0},
     {"ssrc-group", MEDIA, on_ssrc_group, 0},

@@ -34,6 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t ssrc = 0;
         (void)rtcp_parse_sender_info(&p, &info);
         (void)rtcp_parse_sender(&p, &ssrc);
+        struct rtcp_dlrr answers[4];
+        uint64_t ntp = 0;
+        if (rtcp_parse_dlrr(&p, answers, 4) > 4)
+            abort();
+        (void)rtcp_parse_rrtr(&p, &ntp);
         for (size_t i = 0; i < p.count; i++) {
             (void)rtcp_parse_report(&p, i, &report);
             (void)rtcp_parse_bye(&p, i, &ssrc);

@@ -147,6 +147,146 @@ static void RTP_11_pli_at_the_start_then_twice_a_second(void **state)
     assert_int_equal(f->media->receivers[TRACK_VIDEO].stats.plis, 4);
 }
 
+static void say_bye(struct fixture *f, uint32_t ssrc, uint64_t now_us)
+{
+    uint8_t bytes[16];
+    struct writer w;
+    writer_init(&w, bytes, sizeof(bytes));
+    rtcp_write_bye(&w, ssrc);
+    assert_int_equal(media_rtcp(f->media, bytes, w.len, now_us), 0);
+}
+
+/* RR and SDES once a second, other things between; never BYE. */
+static void RTP_13_reports_come_each_second_whatever_else_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    unsigned reports = 0, names = 0;
+    feedback_start(&f->feedback, 1000000);
+    for (uint16_t i = 0; i < 2000; i++) { /* 10 s, losses, no key frame */
+        uint64_t now_us = 1000000 + i * 5000u;
+        if (i % 10 != 7)
+            hear_video(f, i, now_us);
+        while (write_at(f, now_us)) {
+            reports += find(f, RTCP_RR, 0, &packet);
+            names += find(f, RTCP_SDES, 0, &packet);
+            assert_false(find(f, RTCP_BYE, 0, &packet));
+            assert_false(find(f, RTCP_XR, 0, &packet)); /* was not agreed */
+        }
+    }
+    assert_in_range(reports, 10, 11); /* one more for the new source */
+    assert_int_equal(names, reports);
+    assert_true(f->media->receivers[TRACK_VIDEO].stats.nacked > 100);
+}
+
+/* RTP-21, RTP-19: nothing about sources that were not heard yet, or are gone. */
+static void RTP_21_only_sources_that_are_heard_are_named(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    struct answer_track *video = &f->answer.tracks[TRACK_VIDEO];
+    video->ssrc_count = 1;
+    video->ssrcs[0] = VIDEO_SSRC; /* announced in the offer */
+    open_all(f);
+    feedback_start(&f->feedback, 1000000);
+    assert_true(write_at(f, 1000000));
+    assert_null(memmem(f->bytes, f->len, "\x00\x00\x10\x00", 4));
+    assert_true(find(f, RTCP_PSFB, RTCP_FB_AFB, &packet)); /* REMB for the whole session */
+    hear_video(f, 5, 1100000);
+    assert_true(write_at(f, 1100000));
+    assert_non_null(memmem(f->bytes, f->len, "\x00\x00\x10\x00", 4));
+    say_bye(f, VIDEO_SSRC, 1200000);
+    for (uint64_t now_us = 1200000; now_us < 5000000; now_us += 5000)
+        while (write_at(f, now_us))
+            assert_null(memmem(f->bytes, f->len, "\x00\x00\x10\x00", 4));
+}
+
+static void RTP_11_fir_after_2_s_of_pli_without_effect(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    struct rtcp_feedback feedback;
+    uint64_t first_us = 0;
+    unsigned firs = 0, plis = 0;
+    f->answer.tracks[TRACK_VIDEO].feedback |= SDP_FB_FIR;
+    open_all(f);
+    feedback_start(&f->feedback, 1000000);
+    hear_video(f, 5, 1000000);
+    for (uint64_t now_us = 1000000; now_us < 7000000; now_us += 5000) {
+        if (!write_at(f, now_us))
+            continue;
+        plis += find(f, RTCP_PSFB, RTCP_FB_PLI, &packet);
+        if (!find(f, RTCP_PSFB, RTCP_FB_FIR, &packet))
+            continue;
+        uint32_t ssrc = 0;
+        uint8_t number = 99;
+        assert_int_equal(rtcp_parse_feedback(&packet, &feedback), 0);
+        assert_int_equal(feedback.media_ssrc, 0);
+        assert_int_equal(rtcp_parse_fir(&feedback, 0, &ssrc, &number), 0);
+        assert_int_equal(ssrc, VIDEO_SSRC);
+        assert_int_equal(number, firs); /* one more for each */
+        first_us = firs++ == 0 ? now_us : first_us;
+    }
+    assert_int_equal(first_us, 3000000);
+    assert_int_equal(firs, 2);
+    assert_int_equal(plis + firs, 12);
+    assert_int_equal(f->media->receivers[TRACK_VIDEO].stats.firs, 2);
+}
+
+static void RTP_11_fir_at_once_where_pli_was_not_agreed(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    f->answer.tracks[TRACK_VIDEO].feedback = SDP_FB_FIR;
+    open_all(f);
+    feedback_start(&f->feedback, 1000000);
+    hear_video(f, 5, 1000000);
+    assert_true(write_at(f, 1000000));
+    assert_true(find(f, RTCP_PSFB, RTCP_FB_FIR, &packet));
+    assert_false(find(f, RTCP_PSFB, RTCP_FB_PLI, &packet));
+}
+
+/* U14: whatever the transcoder wishes, and however often. */
+static void U14_wishes_for_key_frames_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    unsigned requests = 0;
+    feedback_start(&f->feedback, 1000000);
+    hear_video(f, 5, 1000000);
+    for (uint64_t now_us = 1000000; now_us < 11000000; now_us += 1000) {
+        media_want_keyframe(f->media);
+        if (write_at(f, now_us) && find(f, RTCP_PSFB, RTCP_FB_PLI, &packet))
+            requests++;
+    }
+    assert_in_range(requests, 19, 20);
+}
+
+/* RFC 3611: a reference time with each report; the answer tells the round trip. */
+static void RFC3611_the_round_trip_comes_from_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct rtcp_packet packet;
+    uint8_t bytes[64];
+    uint64_t ntp = 0;
+    f->answer.receiver_rtt = true;
+    open_all(f);
+    feedback_start(&f->feedback, 1000000);
+    for (uint64_t now_us = 1000000; now_us < 6000000; now_us += 1000000) {
+        struct writer w;
+        hear_video(f, (uint16_t)(now_us / 1000000), now_us);
+        assert_true(write_at(f, now_us));
+        assert_true(find(f, RTCP_XR, 0, &packet));
+        assert_int_equal(rtcp_parse_rrtr(&packet, &ntp), 0);
+        writer_init(&w, bytes, sizeof(bytes));
+        rtcp_write_dlrr(&w, VIDEO_SSRC, &(struct rtcp_dlrr){OUR_SSRC, (uint32_t)(ntp >> 16), 6554});
+        assert_int_equal(media_rtcp(f->media, bytes, w.len, now_us + 150000), 0);
+        media_tick(f->media, now_us + 200000);
+    }
+    assert_in_range(f->media->stats.round_trip_us, 49000, 51000);
+    assert_int_equal(f->media->stats.round_trip, ROUND_TRIP_RTCP);
+}
+
 static void hear_numbered(struct fixture *f, uint16_t number, uint64_t now_us)
 {
     uint8_t bytes[100];
@@ -200,7 +340,7 @@ static void RTP_14_arrivals_are_told_every_100_ms(void **state)
     assert_in_range(messages, 19, 40);
     assert_in_range(told, 360, 380);
     media_tick(f->media, 3000000);
-    assert_int_equal(f->media->stats.transport_cc, 1);
+    assert_int_equal(f->media->stats.feedback, FEEDBACK_TRANSPORT_CC);
 }
 
 static void RTP_15_nothing_is_told_of_packets_without_numbers(void **state)
@@ -306,6 +446,12 @@ int main(void)
         TEST(RTP_14_remb_at_once_and_each_second),
         TEST(RTP_13_reports_and_cname_begin_the_compound),
         TEST(RTP_11_pli_at_the_start_then_twice_a_second),
+        TEST(RTP_13_reports_come_each_second_whatever_else_is_sent),
+        TEST(RTP_21_only_sources_that_are_heard_are_named),
+        TEST(RTP_11_fir_after_2_s_of_pli_without_effect),
+        TEST(RTP_11_fir_at_once_where_pli_was_not_agreed),
+        TEST(U14_wishes_for_key_frames_are_bounded),
+        TEST(RFC3611_the_round_trip_comes_from_answers),
         TEST(RTP_14_arrivals_are_told_every_100_ms),
         TEST(RTP_15_nothing_is_told_of_packets_without_numbers),
         TEST(COD_13_arrivals_are_not_told_where_not_agreed),

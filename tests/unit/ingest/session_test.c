@@ -197,8 +197,8 @@ static void U12_thousands_of_authentic_sources_take_no_place(void **state)
     }
     run_until(f, f->now_us + SECOND);
     assert_int_equal(f->stats.packets, 8);
-    assert_in_range(f->stats.dropped, 19992 - 10000, 19992); /* the rest is over the packet limit */
-    assert_int_equal(f->stats.dropped + f->stats.over_limit, 19992);
+    assert_in_range(f->stats.unexpected, 19992 - 10000, 19992); /* the rest is over the limit */
+    assert_int_equal(f->stats.unexpected + f->stats.over_limit, 19992);
     assert_int_equal(session_state(f->session), SESSION_KEYED);
 }
 
@@ -215,6 +215,31 @@ static void RTP_14_feedback_begins_with_the_keys(void **state)
     assert_int_equal(srtp_decrypt_rtcp(f->client.srtp, sent->data, &sent->len), 0);
     assert_int_equal(sent->data[1], RTCP_RR);
     assert_non_null(memmem(sent->data, sent->len, "REMB", 4));
+}
+
+static void stats_tell_decryption_failures_by_kind(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t sealed[1500], strange[100] = {0x80, 35}, shorter[11] = {0x80, 96};
+    go_keyed(f);
+    uint64_t start_us = f->now_us;
+    size_t len = seal_rtp(f, test_slice, sizeof(test_slice), 0, true, sealed);
+    for (unsigned i = 0; i < 3; i++)
+        receive(f, 0, sealed, len); /* two replays */
+    sealed[len - 1] ^= 1;
+    sealed[3]++;
+    receive(f, 0, sealed, len); /* forged */
+    for (unsigned i = 0; i < 5; i++)
+        receive(f, 0, strange, sizeof(strange)); /* a payload type that was not agreed */
+    for (unsigned i = 0; i < 7; i++)
+        receive(f, 0, shorter, sizeof(shorter));
+    run_until(f, start_us + SECOND);
+    assert_int_equal(f->stats.replayed, 2);
+    assert_int_equal(f->stats.bad_srtp, 1);
+    assert_int_equal(f->stats.unexpected, 5);
+    assert_int_equal(f->stats.malformed + f->stats.dropped, 7);
+    assert_int_equal(f->stats.family, 4);
+    assert_int_equal(f->stats.feedback, FEEDBACK_REMB);
 }
 
 static void stats_come_each_second(void **state)
@@ -318,6 +343,7 @@ int main(void)
         TEST(U12_thousands_of_authentic_sources_take_no_place),
         TEST(U10_replays_are_counted_apart_from_forgeries),
         TEST(RTP_14_feedback_begins_with_the_keys),
+        TEST(stats_tell_decryption_failures_by_kind),
         TEST(stats_come_each_second),
         TEST(want_keyframe_sends_a_pli),
         TEST(U14_rtcp_is_limited),

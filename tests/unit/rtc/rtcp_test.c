@@ -259,6 +259,54 @@ static bool well_formed(const uint8_t *data, size_t len)
     return rtcp_ok(&walk);
 }
 
+static void RFC3611_reference_times_and_answers(void **state)
+{
+    struct buffer b;
+    struct rtcp_walk walk;
+    struct rtcp_packet packet;
+    struct rtcp_dlrr answers[2];
+    uint64_t ntp = 0;
+    (void)state;
+    start(&b);
+    rtcp_write_rrtr(&b.w, 7, UINT64_C(0x0000000180000000));
+    rtcp_write_dlrr(&b.w, 8, &(struct rtcp_dlrr){7, 0x00018000, 655});
+    rtcp_begin(&walk, b.bytes, b.w.len);
+    assert_true(rtcp_next(&walk, &packet));
+    assert_int_equal(packet.type, RTCP_XR);
+    assert_int_equal(packet.len, 16);
+    assert_int_equal(rtcp_parse_rrtr(&packet, &ntp), 0);
+    assert_true(ntp == UINT64_C(0x0000000180000000));
+    assert_int_equal(rtcp_parse_dlrr(&packet, answers, 2), 0);
+    assert_true(rtcp_next(&walk, &packet));
+    assert_int_equal(rtcp_parse_rrtr(&packet, &ntp), -EBADMSG);
+    assert_int_equal(rtcp_parse_dlrr(&packet, answers, 2), 1);
+    assert_int_equal(answers[0].ssrc, 7);
+    assert_int_equal(answers[0].reference, 0x00018000);
+    assert_int_equal(answers[0].delay, 655);
+    assert_false(rtcp_next(&walk, &packet));
+    assert_true(rtcp_ok(&walk));
+}
+
+/* Blocks whose length is a lie, and more entries than room. */
+static void U14_extended_reports_are_bounded(void **state)
+{
+    static const uint8_t longer[] = {0x80, 207, 0, 3, 0, 0, 0, 1, 5, 0, 0, 9, 0, 0, 0, 2};
+    static const uint8_t three[] = {0x80, 207, 0, 11, 0, 0, 0, 1, 5, 0, 0, 9, 0, 0, 0, 1,
+                                    0,    0,   0, 1,  0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2,
+                                    0,    0,   0, 2,  0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, 3};
+    struct rtcp_walk walk;
+    struct rtcp_packet packet;
+    struct rtcp_dlrr answers[2];
+    (void)state;
+    rtcp_begin(&walk, longer, sizeof(longer));
+    assert_true(rtcp_next(&walk, &packet));
+    assert_int_equal(rtcp_parse_dlrr(&packet, answers, 2), 0);
+    rtcp_begin(&walk, three, sizeof(three));
+    assert_true(rtcp_next(&walk, &packet));
+    assert_int_equal(rtcp_parse_dlrr(&packet, answers, 2), 2);
+    assert_int_equal(answers[1].ssrc, 2);
+}
+
 static void U14_truncation_at_every_length(void **state)
 {
     struct buffer b;
@@ -343,6 +391,8 @@ int main(void)
         cmocka_unit_test(RTP_11_pli_and_fir),
         cmocka_unit_test(RTP_14_remb_keeps_18_bits),
         cmocka_unit_test(RTP_19_bye_names_its_sources),
+        cmocka_unit_test(RFC3611_reference_times_and_answers),
+        cmocka_unit_test(U14_extended_reports_are_bounded),
         cmocka_unit_test(U14_truncation_at_every_length),
         cmocka_unit_test(U14_counts_above_the_body_are_refused),
         cmocka_unit_test(U14_padding_only_in_the_last_packet),

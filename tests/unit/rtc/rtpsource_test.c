@@ -215,8 +215,8 @@ static void RTP_20_eight_sources_at_most(void **state)
         assert_int_equal(find_plain(b, 100 + i, VIDEO_PT), 0);
     assert_int_equal(find_plain(b, 99, VIDEO_PT), -EDQUOT);
     assert_int_equal(find_plain(b, 103, VIDEO_PT), 0);
-    rtpsource_forget(&b->sources, 103);
-    rtpsource_forget(&b->sources, 103);
+    rtpsource_end(&b->sources, 103);
+    rtpsource_end(&b->sources, 103);
     assert_int_equal(find_plain(b, 99, AUDIO_PT), 0);
     expect_source(b, TRACK_AUDIO, 0, false, true);
     assert_int_equal(find_plain(b, 107, VIDEO_PT), 0);
