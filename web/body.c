@@ -45,10 +45,10 @@ static bool make_room(struct body *body, size_t *budget_used, size_t len)
     return true;
 }
 
-int body_take(struct body *body, size_t *budget_used, bool wanted, const void *data, size_t len)
+int body_take(struct body *body, size_t *budget_used, size_t limit, const void *data, size_t len)
 {
-    wanted = wanted && !body->too_large && !body->starved;
-    if (wanted && len > BODY_MAX - body->len) {
+    bool wanted = limit > 0 && !body->too_large && !body->starved;
+    if (wanted && len > limit - body->len) {
         body->too_large = true;
         wanted = false;
     }

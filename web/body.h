@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BODY_MAX 65536u             /* bytes kept of one request: an SDP offer */
+#define BODY_MAX 65536u             /* bytes kept of one request at most: an SDP offer */
 #define BODY_DISCARD_MAX (1u << 20) /* bytes dropped before its sender is cut off */
 #define BODY_BUDGET (8u << 20)      /* bytes kept of all requests */
 
@@ -17,13 +17,14 @@ struct body {
     size_t len;
     size_t cap;
     size_t discarded;
-    bool too_large; /* more than BODY_MAX came */
+    bool too_large; /* more than its limit came */
     bool starved;   /* the budget or the memory is used up */
 };
 
-/* Takes the next piece; *budget_used is what all bodies together keep. wanted: false drops it at
- * once. 0, or -EMSGSIZE when so much was dropped that the sender is to be cut off. */
-int body_take(struct body *body, size_t *budget_used, bool wanted, const void *data, size_t len);
+/* Takes the next piece; *budget_used is what all bodies together keep. At most limit bytes (up to
+ * BODY_MAX) are kept; limit 0: nobody asked for a body, it is dropped at once. 0, or -EMSGSIZE when
+ * so much was dropped that the sender is to be cut off. */
+int body_take(struct body *body, size_t *budget_used, size_t limit, const void *data, size_t len);
 /* Wipes and frees what is kept. */
 void body_drop(struct body *body, size_t *budget_used);
 

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
+#include "lib/proto/stream.h"
 #include "web/body.h"
 #include "web/conns.h"
 #include "web/gate.h"
@@ -374,14 +375,24 @@ static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char 
         {"Range", &h->range},
         {"If-Range", &h->if_range},
         {"If-None-Match", &h->if_none_match},
+        {"If-Match", &h->if_match},
     };
     (void)kind;
     gate_header(&call->gate, n, v);
+    h->if_match_lines += slice_is_nocase(n, "If-Match");
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         if (slice_is_nocase(n, wanted[i].name))
             *wanted[i].to = slice_trim(v);
     }
     return MHD_YES;
+}
+
+/* How much of a body its handler could want. */
+static size_t body_limit(enum request_method method)
+{
+    if (method == METHOD_POST)
+        return STREAM_OFFER_MAX;
+    return method == METHOD_PATCH ? STREAM_FRAGMENT_MAX : 0;
 }
 
 /* The header is complete. An answer from here makes the library close the connection, so only
@@ -446,7 +457,7 @@ static enum MHD_Result on_call(void *ctx, struct MHD_Connection *connection, con
         if (*upload_len > 0) {
             /* What is too much is read and dropped, so that the client gets to see the answer. */
             int rc = body_take(&call->body, &call->http->body_bytes,
-                               call->request.method == METHOD_POST, upload, *upload_len);
+                               body_limit(call->request.method), upload, *upload_len);
             *upload_len = 0;
             return rc ? MHD_NO : MHD_YES;
         }

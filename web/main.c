@@ -6,6 +6,7 @@
 #include "lib/base/secret.h"
 #include "lib/proto/role.h"
 #include "web/http.h"
+#include "web/ice_links.h"
 #include "web/routes.h"
 
 #include <errno.h>
@@ -70,7 +71,7 @@ static int on_publish_result(void *ctx, const struct chan_message *message)
 static int on_session_result(void *ctx, const struct chan_message *message)
 {
     struct web *web = ctx;
-    return whip_on_session_result(web->whip, message->body);
+    return whip_on_session_result(web->whip, message->body, message->blob, message->blob_len);
 }
 
 static int on_stream_link(void *ctx, const struct chan_message *message)
@@ -104,7 +105,7 @@ static const struct chan_rule rules[] = {
     {MSG_SERVING, CHAN_ANY_PHASE, sizeof(struct msg_number), 0, 0, on_serving},
     {MSG_PUBLISH_RESULT, CHAN_ANY_PHASE, sizeof(struct msg_publish_result), STREAM_ANSWER_MAX, 0,
      on_publish_result},
-    {MSG_SESSION_RESULT, CHAN_ANY_PHASE, sizeof(struct msg_session_result), 0, 0,
+    {MSG_SESSION_RESULT, CHAN_ANY_PHASE, sizeof(struct msg_session_result), STREAM_ANSWER_MAX, 0,
      on_session_result},
     {MSG_STREAM_LINK, CHAN_ANY_PHASE, sizeof(struct msg_stream_link), 0, 1, on_stream_link},
     {MSG_STREAM_STATE, CHAN_ANY_PHASE, sizeof(struct msg_stream_state), 0, 0, on_stream_state},
@@ -146,7 +147,9 @@ static int on_settings(void *ctx, const struct chan_message *message)
     const struct settings_web *s = &web->settings;
     if (s->listener_count != message->fd_count || s->listener_count > HTTP_LISTENERS_MAX ||
         s->connections == 0 || !text_is_terminated(s->cors_origins, sizeof(s->cors_origins)) ||
-        !text_is_terminated(s->page_host, sizeof(s->page_host)))
+        !text_is_terminated(s->page_host, sizeof(s->page_host)) ||
+        !text_is_terminated(s->ice_servers, sizeof(s->ice_servers)) ||
+        !ice_links_valid(s->ice_servers))
         return -EBADMSG;
     for (size_t i = 0; i < message->fd_count; i++) {
         web->listeners[i] = message->fds[i];
@@ -161,6 +164,10 @@ static int open_all(struct web *web)
 {
     const struct settings_web *s = &web->settings;
     struct loop *loop = &web->role.loop;
+    const struct whip_config whip = {.origins = s->cors_origins,
+                                     .ice_servers = s->ice_servers,
+                                     .send = send_message,
+                                     .ctx = web};
     int rc = peers_new(s->connections, &web->peers);
     if (rc == 0)
         rc = assets_new(&web->assets);
@@ -169,7 +176,7 @@ static int open_all(struct web *web)
     if (rc == 0)
         rc = streams_new(loop, s->ended_linger_s, hls_on_stream, web->hls, &web->streams);
     if (rc == 0)
-        rc = whip_new(loop, web->peers, s->cors_origins, send_message, web, &web->whip);
+        rc = whip_new(loop, web->peers, &whip, &web->whip);
     if (rc)
         return rc;
     web->routes = (struct routes){.assets = web->assets,

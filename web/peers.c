@@ -2,6 +2,7 @@
 #include "web/peers.h"
 
 #include "lib/base/secret.h"
+#include "web/client.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +12,7 @@
 #define NONE UINT32_MAX
 
 struct entry {
-    uint64_t key[2];
+    struct client_key key;
     uint32_t count[PEERS_WHAT_COUNT];
     uint32_t next; /* in its bucket, or in the free list */
 };
@@ -57,33 +58,22 @@ void peers_free(struct peers *peers)
     free(peers);
 }
 
-static void key_of(const struct addr *addr, uint64_t out_key[2])
+static uint32_t *bucket_of(const struct peers *peers, struct client_key key)
 {
-    out_key[0] = addr->family;
-    memcpy(&out_key[1], addr->ip, sizeof(out_key[1])); /* IPv4: all of it; IPv6: the /64 */
+    return &peers->buckets[client_key_hash(key, peers->salt) & peers->mask];
 }
 
-static uint32_t *bucket_of(const struct peers *peers, const uint64_t key[2])
-{
-    uint64_t hash = (key[1] ^ peers->salt) * UINT64_C(0x9e3779b97f4a7c15) + key[0];
-    hash ^= hash >> 32;
-    hash *= UINT64_C(0xd6e8feb86659fd93);
-    return &peers->buckets[(uint32_t)(hash >> 32) & peers->mask];
-}
-
-static uint32_t *find(const struct peers *peers, const uint64_t key[2])
+static uint32_t *find(const struct peers *peers, struct client_key key)
 {
     uint32_t *at = bucket_of(peers, key);
-    while (*at != NONE &&
-           memcmp(peers->entries[*at].key, key, sizeof(peers->entries[*at].key)) != 0)
+    while (*at != NONE && !client_key_equal(peers->entries[*at].key, key))
         at = &peers->entries[*at].next;
     return at;
 }
 
 bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t limit)
 {
-    uint64_t key[2];
-    key_of(addr, key);
+    struct client_key key = client_key_of(addr);
     uint32_t index = *find(peers, key);
     if (index == NONE) {
         index = peers->free;
@@ -92,7 +82,7 @@ bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what wh
         struct entry *entry = &peers->entries[index];
         uint32_t *bucket = bucket_of(peers, key);
         peers->free = entry->next;
-        memcpy(entry->key, key, sizeof(entry->key));
+        entry->key = key;
         memset(entry->count, 0, sizeof(entry->count));
         entry->next = *bucket;
         *bucket = index;
@@ -105,8 +95,7 @@ bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what wh
 
 void peers_drop(struct peers *peers, const struct addr *addr, enum peers_what what)
 {
-    uint64_t key[2];
-    key_of(addr, key);
+    struct client_key key = client_key_of(addr);
     uint32_t *at = find(peers, key);
     assert(*at != NONE);
     struct entry *entry = &peers->entries[*at];
@@ -124,8 +113,7 @@ void peers_drop(struct peers *peers, const struct addr *addr, enum peers_what wh
 
 uint32_t peers_count(const struct peers *peers, const struct addr *addr, enum peers_what what)
 {
-    uint64_t key[2];
-    key_of(addr, key);
+    struct client_key key = client_key_of(addr);
     uint32_t index = *find(peers, key);
     return index == NONE ? 0 : peers->entries[index].count[what];
 }

@@ -1,7 +1,6 @@
 /* Counters per client address, so that one source cannot use up what all share (threats.md H2, P2).
  *
- * IPv4 counts by address, IPv6 by /64, because that is what one client gets. An address has an
- * entry only while one of its counters is above 0. */
+ * What an address is, client.h says. It has an entry only while one of its counters is above 0. */
 #ifndef SLUICE_WEB_PEERS_H
 #define SLUICE_WEB_PEERS_H
 
@@ -11,7 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum peers_what { PEERS_CONNECTION, PEERS_WAITER, PEERS_PUBLISH, PEERS_WHAT_COUNT };
+enum peers_what {
+    PEERS_CONNECTION,
+    PEERS_WAITER,  /* for parts */
+    PEERS_PUBLISH, /* POST of an offer, waiting for its answer */
+    PEERS_SESSION, /* request on a session URL, waiting for its answer */
+    PEERS_WHAT_COUNT,
+};
 
 struct peers;
 

@@ -8,13 +8,19 @@
 
 struct reply *reply_new(unsigned status)
 {
-    struct reply *reply = malloc(sizeof(*reply));
+    return reply_new_roomy(status, REPLY_TEXT_MAX);
+}
+
+struct reply *reply_new_roomy(unsigned status, size_t text_cap)
+{
+    struct reply *reply = malloc(sizeof(*reply) + text_cap);
     if (!reply)
         return NULL;
     reply->refs = 1;
     reply->status = status;
     reply->header_count = 0;
     reply->text_len = 0;
+    reply->text_cap = text_cap;
     reply->body = "";
     reply->body_len = 0;
     reply->release = NULL;
@@ -48,7 +54,7 @@ void reply_header(struct reply *reply, const char *name, const char *value)
         return;
     size_t size = strlen(value) + 1;
     assert(reply->header_count < REPLY_HEADERS_MAX);
-    assert(size <= REPLY_TEXT_MAX - reply->text_len);
+    assert(size <= reply->text_cap - reply->text_len);
     char *copy = reply->text + reply->text_len;
     memcpy(copy, value, size);
     reply->text_len += size;
@@ -83,11 +89,16 @@ struct reply *reply_body_copy(struct reply *reply, const void *data, size_t len)
     return reply;
 }
 
-const char *reply_find(const struct reply *reply, const char *name)
+const char *reply_find_nth(const struct reply *reply, const char *name, size_t index)
 {
     for (size_t i = 0; reply && i < reply->header_count; i++) {
-        if (strcasecmp(reply->headers[i].name, name) == 0)
+        if (strcasecmp(reply->headers[i].name, name) == 0 && index-- == 0)
             return reply->headers[i].value;
     }
     return NULL;
+}
+
+const char *reply_find(const struct reply *reply, const char *name)
+{
+    return reply_find_nth(reply, name, 0);
 }

@@ -36,6 +36,8 @@ struct request_headers {
     struct slice range;
     struct slice if_range;
     struct slice if_none_match;
+    struct slice if_match;
+    unsigned if_match_lines; /* how many header lines of that name there were */
 };
 
 struct request;

@@ -2,6 +2,7 @@
 #include "web/routes.h"
 
 #include "web/pages.h"
+#include "web/whip_reply.h"
 
 #include <errno.h>
 
@@ -14,7 +15,7 @@ struct reply *routes_problem(const struct routes *routes, const struct request *
     case AREA_LIVE:
         return hls_problem(status, detail);
     case AREA_WHIP:
-        return whip_problem(routes->cors_origins, request, status, detail);
+        return whip_reply_problem(routes->cors_origins, request, status, detail);
     case AREA_PAGES:
         break;
     }

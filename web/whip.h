@@ -1,8 +1,8 @@
-/* WHIP (RFC 9725; protocols.md 1): publishing over POST, ending over DELETE.
+/* WHIP (RFC 9725; protocols.md 1): publishing over POST, trickle and restart over PATCH, ending
+ * over DELETE.
  *
- * Nothing is parsed here but the request's shape; offer and token go to the supervisor, whose
- * answer carries the status. PATCH gives 405 on both kinds of URL until trickle or restart exist
- * (RFC 9725 4.3: neither is supported, so WHIP-55's 422 for "only one of them" does not apply). */
+ * Nothing is parsed here but the request's shape; offer, fragment and token go to the supervisor,
+ * whose answer carries the status. */
 #ifndef SLUICE_WEB_WHIP_H
 #define SLUICE_WEB_WHIP_H
 
@@ -16,7 +16,9 @@
 
 #define WHIP_PENDING_MAX 64u /* publishers waiting for an answer (W2) */
 #define WHIP_PENDING_PER_ADDRESS 8u
-#define WHIP_SESSION_PENDING_MAX 256u   /* session requests waiting */
+#define WHIP_SESSION_PENDING_MAX 256u /* session requests waiting */
+#define WHIP_SESSION_PENDING_PER_ADDRESS 64u
+#define WHIP_PATCHES_PER_SESSION 8u     /* waiting at once */
 #define WHIP_ANSWER_TIMEOUT_US 5000000u /* then 503 */
 
 struct whip;
@@ -25,27 +27,31 @@ struct whip;
 typedef int (*whip_send_fn)(void *ctx, enum msg_type type, const void *body, const void *blob,
                             size_t blob_len);
 
-/* origins: blank-separated list of the origins whose pages may call (WHIP-10), "*" = any; must
- * outlive the object. 0 or -ENOMEM. */
-int whip_new(struct loop *loop, struct peers *peers, const char *origins, whip_send_fn send,
-             void *ctx, struct whip **out);
+/* The texts must outlive the object. */
+struct whip_config {
+    const char *origins;     /* blank-separated: whose pages may call (WHIP-10); "*" = any */
+    const char *ice_servers; /* of Link headers (ice_links.h); checked */
+    whip_send_fn send;
+    void *ctx;
+};
+
+/* peers stays the caller's. 0 or -ENOMEM. */
+int whip_new(struct loop *loop, struct peers *peers, const struct whip_config *config,
+             struct whip **out);
 void whip_free(struct whip *whip); /* NULL allowed; answers what is pending with 503 */
 
 /* A request of ROUTE_WHIP or ROUTE_SESSION: answered now or when the supervisor has. */
 void whip_handle(struct whip *whip, struct request *request, const struct route *route,
                  uint64_t now_us);
 
-/* MSG_PUBLISH_RESULT with the answer as blob, and MSG_SESSION_RESULT. Results that nobody waits for
- * any more are dropped. 0, or -EBADMSG for a message that cannot be. */
+/* MSG_PUBLISH_RESULT with the answer as blob, and MSG_SESSION_RESULT with our fragment. Results
+ * that nobody waits for any more are dropped. 0, or -EBADMSG for a message that cannot be. */
 int whip_on_publish_result(struct whip *whip, const struct msg_publish_result *m,
                            const void *answer, size_t len);
-int whip_on_session_result(struct whip *whip, const struct msg_session_result *m);
+int whip_on_session_result(struct whip *whip, const struct msg_session_result *m,
+                           const void *fragment, size_t len);
 
 /* Answers 503 to what has waited too long; called by an own timer. */
 void whip_sweep(struct whip *whip, uint64_t now_us);
-
-/* An error under /whip, with the CORS headers for the request's origin (WHIP-09). */
-struct reply *whip_problem(const char *origins, const struct request *request, unsigned status,
-                           const char *detail);
 
 #endif

@@ -27,7 +27,9 @@ static int set_up(void **state)
     assert_non_null(r);
     rig_init(&r->rig);
     assert_int_equal(assets_new(&r->assets), 0);
-    assert_int_equal(whip_new(&r->rig.loop, r->rig.peers, "*", on_send, r, &r->whip), 0);
+    const struct whip_config config = {
+        .origins = "*", .ice_servers = "", .send = on_send, .ctx = r};
+    assert_int_equal(whip_new(&r->rig.loop, r->rig.peers, &config, &r->whip), 0);
     r->routes = (struct routes){.assets = r->assets,
                                 .streams = r->rig.streams,
                                 .hls = r->rig.hls,
