@@ -9,16 +9,12 @@
 
 static const struct depay_ops *ops_for(enum codec codec)
 {
-    switch (codec) {
-    case CODEC_H264:
-        return &depay_h264_ops;
-    case CODEC_VP8:
-        return &depay_vp8_ops;
-    case CODEC_OPUS:
-        return &depay_opus_ops;
-    default:
-        return NULL;
-    }
+    static const struct depay_ops *const all[CODEC_COUNT] = {
+        [CODEC_H264] = &depay_h264_ops, [CODEC_H265] = &depay_h265_ops,
+        [CODEC_VP8] = &depay_vp8_ops,   [CODEC_VP9] = &depay_vp9_ops,
+        [CODEC_AV1] = &depay_av1_ops,   [CODEC_OPUS] = &depay_opus_ops,
+    };
+    return (unsigned)codec < CODEC_COUNT ? all[codec] : NULL;
 }
 
 static uint16_t size_limit(uint16_t wanted)

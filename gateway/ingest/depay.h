@@ -2,7 +2,7 @@
  *
  * The common part finds the borders of access units (marker or timestamp change, whichever comes
  * first, COD-04), keeps the limits of threats.md M2 and, after a loss, drops the damaged unit and
- * holds video until the next key frame (RTP-10). depay_h264, depay_vp8 and depay_opus say what is
+ * holds video until the next key frame (RTP-10). depay_h264, depay_vp9 and their like say what is
  * inside. Allocates only in depay_new. No I/O, no clock. */
 #ifndef SLUICE_INGEST_DEPAY_H
 #define SLUICE_INGEST_DEPAY_H
@@ -90,7 +90,10 @@ struct depay {
 };
 
 extern const struct depay_ops depay_h264_ops;
+extern const struct depay_ops depay_h265_ops;
 extern const struct depay_ops depay_vp8_ops;
+extern const struct depay_ops depay_vp9_ops;
+extern const struct depay_ops depay_av1_ops;
 extern const struct depay_ops depay_opus_ops;
 
 /* emit is called from depay_push with each unit. max_width and max_height: 0 means
@@ -103,7 +106,7 @@ void depay_free(struct depay *d); /* wipes media; NULL allowed */
  * a loss; -ENOTSUP: the source sends what this gateway never takes (4:4:4, picture too large). */
 int depay_push(struct depay *d, const struct depay_packet *packet);
 
-/* H.264: the offer's sprop-parameter-sets (COD-06); malformed ones are ignored. */
+/* H.264 and H.265: the parameter sets of the offer (COD-06); malformed ones are ignored. */
 void depay_announce(struct depay *d, struct slice text);
 
 /* Packets are missing between the last and the next one. */

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define LENGTH_LEN 4u   /* bytes of a NAL unit's length in our output */
+#define LENGTH_LEN NALSET_PREFIX_LEN
 #define PPS_USED_MAX 8u /* different PPS of one picture */
 
 enum nal_type {
@@ -30,7 +30,7 @@ enum nal_type {
 };
 
 /* Headroom holds one SPS and all PPS of a picture. */
-_Static_assert((LENGTH_LEN + H264_SET_LEN_MAX) * (1 + PPS_USED_MAX) <= DEPAY_HEADROOM,
+_Static_assert((LENGTH_LEN + NALSET_LEN_MAX) * (1 + PPS_USED_MAX) <= DEPAY_HEADROOM,
                "parameter sets fit in front of a unit");
 
 /* Invariant: while nal_open, nal_at is the offset in the body of the open unit's length field. */
@@ -213,14 +213,14 @@ static int h264_append(struct depay *d, const uint8_t *payload, size_t len)
 }
 
 /* The one SPS that all PPS of the unit name; NULL when a set is missing or they differ. */
-static struct h264_set *find_sps(struct h264 *h)
+static struct nalset *find_sps(struct h264 *h)
 {
-    struct h264_set *sps = NULL;
+    struct nalset *sps = NULL;
     for (uint32_t i = 0; i < h->used_count; i++) {
-        struct h264_set *pps = h264_sets_find_pps(&h->sets, h->used[i]);
+        struct nalset *pps = h264_sets_find_pps(&h->sets, h->used[i]);
         if (!pps)
             return NULL;
-        struct h264_set *named = h264_sets_find_sps(&h->sets, pps->sps_id);
+        struct nalset *named = h264_sets_find_sps(&h->sets, pps->parent_id);
         if (!named || (sps && named != sps))
             return NULL;
         sps = named;
@@ -228,24 +228,15 @@ static struct h264_set *find_sps(struct h264 *h)
     return sps;
 }
 
-static void write_set(struct writer *w, struct h264_set *set)
-{
-    if (set->passed)
-        return;
-    writer_u32(w, set->len);
-    writer_bytes(w, set->data, set->len);
-    set->passed = true;
-}
-
 /* Puts the sets that the unit needs directly in front of the body; the bytes put there. */
-static size_t put_sets(struct depay *d, struct h264 *h, struct h264_set *sps)
+static size_t put_sets(struct depay *d, struct h264 *h, struct nalset *sps)
 {
     uint8_t sets[DEPAY_HEADROOM];
     struct writer w;
     writer_init(&w, sets, sizeof(sets));
-    write_set(&w, sps);
+    nalset_write(sps, &w);
     for (uint32_t i = 0; i < h->used_count; i++)
-        write_set(&w, h264_sets_find_pps(&h->sets, h->used[i]));
+        nalset_write(h264_sets_find_pps(&h->sets, h->used[i]), &w);
     memcpy(depay_body(d) - w.len, sets, w.len);
     return w.len;
 }
@@ -261,16 +252,16 @@ static int h264_finish(struct depay *d, struct depay_unit *unit)
         unit->key = false; /* held back by the caller: its sets are not passed on */
         return 0;
     }
-    struct h264_set *sps = find_sps(h);
+    struct nalset *sps = find_sps(h);
     if (!sps || (!h->idr && !sps->passed))
         return -EBADMSG; /* no set for it, or the SPS changed without an IDR (7.4.1.2.1) */
     if (h->idr) {
-        int rc = depay_check_size(d, sps->sps.width, sps->sps.height);
+        int rc = depay_check_size(d, sps->width, sps->height);
         if (rc < 0)
             return rc;
         h264_sets_forget_passed(&h->sets);
-        unit->width = sps->sps.width;
-        unit->height = sps->sps.height;
+        unit->width = sps->width;
+        unit->height = sps->height;
     }
     size_t front = put_sets(d, h, sps);
     unit->data = depay_body(d) - front;

@@ -1,4 +1,4 @@
-/* Reads the bit fields of an H.264 NAL unit. */
+/* Reads the bit fields of codec headers. */
 #include "gateway/ingest/rbsp.h"
 
 #include <string.h>
@@ -10,6 +10,12 @@ void rbsp_init(struct rbsp *r, const uint8_t *data, size_t len)
     r->len = len;
 }
 
+void rbsp_init_plain(struct rbsp *r, const uint8_t *data, size_t len)
+{
+    rbsp_init(r, data, len);
+    r->plain = true;
+}
+
 bool rbsp_ok(const struct rbsp *r)
 {
     return !r->failed;
@@ -17,7 +23,7 @@ bool rbsp_ok(const struct rbsp *r)
 
 static void next_byte(struct rbsp *r)
 {
-    if (r->zeros >= 2 && r->pos < r->len && r->data[r->pos] == 3) {
+    if (!r->plain && r->zeros >= 2 && r->pos < r->len && r->data[r->pos] == 3) {
         r->pos++;
         r->zeros = 0;
     }
@@ -46,6 +52,12 @@ uint32_t rbsp_bits(struct rbsp *r, unsigned count)
     for (unsigned i = 0; i < count; i++)
         value = value << 1 | (rbsp_flag(r) ? 1u : 0u);
     return r->failed ? 0 : value;
+}
+
+void rbsp_skip(struct rbsp *r, unsigned count)
+{
+    for (unsigned i = 0; i < count && !r->failed; i++)
+        rbsp_flag(r);
 }
 
 uint32_t rbsp_ue(struct rbsp *r)
