@@ -22,6 +22,7 @@ pkg = $(shell pkg-config --libs $(1) 2>/dev/null)
 FOLDERS := lib/base lib/proto gateway/rtc gateway/supervisor gateway/edge gateway/ingest gateway/ctl \
 	transcode auth web
 name = $(notdir $(1))
+comma := ,
 archive = $(BUILD)/lib$(call name,$(1)).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c))) \
 	$(if $(filter web,$(1)),$(BUILD)/obj/web/assets_data.o)
@@ -156,6 +157,13 @@ mutations-run: $(MILLS)
 
 e2e: all support node-modules $(MEDIA)
 	@BUILD=$(BUILD) node --test --test-concurrency=1 tests/e2e/*.test.mjs
+
+# Figures, not verdicts: run them on a quiet machine, as root.
+bench-ingest: all support $(MEDIA)
+	@BUILD=$(BUILD) SECONDS=$(or $(SECONDS),10) STREAMS=$(or $(STREAMS),1$(comma)10$(comma)25) \
+		node tests/bench/ingest.mjs
+bench-footprint: all support $(MEDIA)
+	@BUILD=$(BUILD) node tests/bench/footprint.mjs $(STREAMS) $(SECONDS)
 
 # ---- npm: hls.js for the watch page, playwright-core for the tests; plain `make` needs neither ----
 HLS_JS := web/ui/vendor/hls.min.mjs

@@ -3,58 +3,14 @@
 //   make all support && node tests/bench/footprint.mjs [streams=10] [seconds=12]
 
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { BUILD, Gateway, until } from '../e2e/gateway.mjs';
+import { byRole, cpuSeconds, sample } from './measure.mjs';
+import { sum } from './table.mjs';
 
-const TICKS_PER_SECOND = 100;
 const most = Number(process.argv[2] ?? 10);
 const seconds = Number(process.argv[3] ?? 12);
-
-/** CPU seconds a process has used. */
-async function cpuSeconds(pid) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-async function pssKib(pid) {
-    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
-    return Number(/^Pss: +(\d+)/m.exec(rollup)[1]);
-}
-
-/** Every process of the gateway: [{ role, pid }]. */
-async function processes(gateway) {
-    const status = await gateway.ctl('status');
-    const rows = status.processes.map((p) => ({ role: p.name ?? p.role, pid: p.pid }));
-    return [{ role: 'supervisor', pid: gateway.process.pid }, ...rows];
-}
-
-async function sample(gateway) {
-    const rows = await processes(gateway);
-    return Promise.all(
-        rows.map(async (row) => ({
-            ...row,
-            cpu: await cpuSeconds(row.pid),
-            pss: await pssKib(row.pid),
-        })),
-    );
-}
-
-const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0);
-
-function byRole(before, after, wall) {
-    const table = {};
-    for (const row of after) {
-        const old = before.find((b) => b.pid === row.pid);
-        table[row.role] ??= { processes: 0, cpu: 0, pss: 0 };
-        table[row.role].processes++;
-        table[row.role].cpu += (row.cpu - (old?.cpu ?? 0)) / wall;
-        table[row.role].pss += row.pss;
-    }
-    return table;
-}
 
 function print(title, table, streams) {
     console.log(`\n${title}`);
@@ -66,8 +22,8 @@ function print(title, table, streams) {
                 `${(row.cpu * 1000).toFixed(1).padStart(7)} m CPU${share}`,
         );
     }
-    const cpu = sum(Object.values(table), 'cpu') * 1000;
-    const pss = sum(Object.values(table), 'pss') / 1024;
+    const cpu = sum(Object.values(table).map((row) => row.cpu)) * 1000;
+    const pss = sum(Object.values(table).map((row) => row.pss)) / 1024;
     const share = streams ? `, ${(cpu / streams).toFixed(2)} m per stream` : '';
     console.log(`  all: ${pss.toFixed(1)} MiB PSS, ${cpu.toFixed(1)} m CPU${share}`);
     return { cpu, pss };
