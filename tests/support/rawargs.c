@@ -18,6 +18,7 @@ static const char usage[] =
     "  --url URL            the WHIP endpoint, as http://127.0.0.1:8080/whip/show\n"
     "  --token T            bearer token\n"
     "  --seconds S          how long to send (default 0: until SIGINT)\n"
+    "  --frames N           stop after that many pictures\n"
     "  --streams N          that many, to URL-0 ... URL-(N-1); four are set up at a time\n"
     "  --media PREFIX       PREFIX.h264 or PREFIX.ivf, and PREFIX.opus, in a loop\n"
     "                       (default $BUILD/media/test, made at first use)\n"
@@ -26,6 +27,7 @@ static const char usage[] =
     "  --srtp gcm128|gcm256|cm80   the only profile offered\n"
     "  --candidate IP[:PORT]   take the answer's candidate of this host; with a port: go there\n"
     "  --bind IP            local address\n"
+    "  --rtx                repairs by RTX (RFC 4588) instead of the same packet again\n"
     "  --tcp                ICE-TCP instead of UDP\n"
     "  --consent MS         time between checks while sending (default 2500)\n"
     "  --copy IP:PORT       every media packet goes there too, stream n's to PORT+n; up to twice\n"
@@ -172,6 +174,7 @@ static const struct rule rules[] = {
     {"token", TEXT, AT(stream.token), 0, NULL},
     {"media", TEXT, AT(media_prefix), 0, NULL},
     {"seconds", NUMBER, AT(stream.seconds), 1000000, NULL},
+    {"frames", NUMBER, AT(stream.frames), 1000000, NULL},
     {"streams", NUMBER, AT(stream_count), RAWARGS_STREAMS_MAX, NULL},
     {"seed", NUMBER, AT(stream.seed), UINT32_MAX, NULL},
     {"consent", NUMBER, AT(stream.consent_ms), 60000, NULL},
@@ -193,6 +196,7 @@ static const struct rule rules[] = {
     {"loss", CUSTOM, 0, 0, parse_loss},
     {"flip", CUSTOM, 0, 0, parse_flip},
     {"times", CUSTOM, 0, 0, parse_times},
+    {"rtx", FLAG, AT(stream.rtx), 0, NULL},
     {"tcp", FLAG, AT(stream.tcp), 0, NULL},
     {"insecure", FLAG, AT(insecure), 0, NULL},
     {"json", FLAG, AT(json), 0, NULL},

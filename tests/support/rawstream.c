@@ -193,6 +193,10 @@ static void on_keyed(struct rawstream *stream)
     }
     stream->report.dtls_us = now_us - stream->since_us;
     stream->report.keyed_at_us = now_us;
+    if (rawsender_use_rtx(&stream->sender, stream->answer.rtx_type) != 0) {
+        fail(stream, "out-of-memory", NULL);
+        return;
+    }
     rawsender_start(&stream->sender, stream->watch.fd, stream->srtp, stream->answer.audio_type,
                     stream->answer.video_type, stream->answer.mid_extension, now_us);
     enter(stream, RAWSTREAM_SENDING);
@@ -347,6 +351,7 @@ void rawstream_begin(struct rawstream *stream)
         .cname = CNAME,
         .audio_ssrc = stream->sender.tracks[RAWSENDER_AUDIO].ssrc,
         .video_ssrc = video->ssrc,
+        .rtx_ssrc = stream->options->rtx ? video->rtx_ssrc : 0,
         .passive = stream->options->passive,
     };
     int rc = rawsdp_write_offer(&params, offer);
@@ -367,7 +372,9 @@ static void tick_sending(struct rawstream *stream, uint64_t now_us)
     rawsender_tick(&stream->sender, now_us);
     if (now_us >= stream->next_check_us)
         send_check(stream, now_us);
-    if (limit_us > 0 && now_us - stream->since_us >= limit_us)
+    uint64_t frames = stream->sender.tracks[RAWSENDER_VIDEO].frames;
+    bool enough = stream->options->frames > 0 && frames >= stream->options->frames;
+    if (enough || (limit_us > 0 && now_us - stream->since_us >= limit_us))
         finish(stream, "ok", true, NULL);
 }
 
