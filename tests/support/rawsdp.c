@@ -8,15 +8,18 @@
 #define AUDIO_TYPE 111
 #define H264_TYPE 102
 #define VP8_TYPE 96
+#define RTX_TYPE 103
 
 /* ---- offer ---- */
 
 static void write_section_head(struct writer *w, const struct rawsdp_offer *offer, unsigned mid,
-                               const char *media, unsigned type)
+                               const char *media, unsigned type, unsigned rtx)
 {
     char hex[3];
-    writer_text(w, "m=%s 9 UDP/TLS/RTP/SAVPF %u\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n",
-                media, type);
+    writer_text(w, "m=%s 9 UDP/TLS/RTP/SAVPF %u", media, type);
+    if (rtx != 0)
+        writer_text(w, " %u", rtx);
+    writer_text(w, "\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n");
     writer_text(w, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=ice-options:trickle\r\n", offer->ufrag,
                 offer->pwd);
     writer_text(w, "a=fingerprint:sha-256 ");
@@ -41,6 +44,15 @@ static void write_feedback(struct writer *w, unsigned type)
         writer_text(w, "a=rtcp-fb:%u %s\r\n", type, kinds[i]);
 }
 
+static void write_rtx(struct writer *w, const struct rawsdp_offer *offer, unsigned type)
+{
+    if (offer->rtx_ssrc == 0)
+        return;
+    writer_text(w, "a=rtpmap:%d rtx/90000\r\na=fmtp:%d apt=%u\r\n", RTX_TYPE, RTX_TYPE, type);
+    writer_text(w, "a=ssrc-group:FID %u %u\r\n", offer->video_ssrc, offer->rtx_ssrc);
+    write_ssrc(w, offer, offer->rtx_ssrc);
+}
+
 int rawsdp_write_offer(const struct rawsdp_offer *offer, char *to)
 {
     struct writer w;
@@ -50,11 +62,11 @@ int rawsdp_write_offer(const struct rawsdp_offer *offer, char *to)
     writer_text(&w, "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
     writer_text(&w,
                 "a=group:BUNDLE 0 1\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS rawpub\r\n");
-    write_section_head(&w, offer, 0, "audio", AUDIO_TYPE);
+    write_section_head(&w, offer, 0, "audio", AUDIO_TYPE, 0);
     writer_text(&w, "a=rtpmap:%u opus/48000/2\r\na=fmtp:%u minptime=10;useinbandfec=1\r\n",
                 AUDIO_TYPE, AUDIO_TYPE);
     write_ssrc(&w, offer, offer->audio_ssrc);
-    write_section_head(&w, offer, 1, "video", type);
+    write_section_head(&w, offer, 1, "video", type, offer->rtx_ssrc != 0 ? RTX_TYPE : 0);
     writer_text(&w, "a=rtpmap:%u %s/90000\r\n", type, vp8 ? "VP8" : "H264");
     write_feedback(&w, type);
     if (!vp8)
@@ -62,6 +74,7 @@ int rawsdp_write_offer(const struct rawsdp_offer *offer, char *to)
                     "a=fmtp:%u level-asymmetry-allowed=1;packetization-mode=1;"
                     "profile-level-id=42e01f\r\n",
                     type);
+    write_rtx(&w, offer, type);
     write_ssrc(&w, offer, offer->video_ssrc);
     writer_u8(&w, 0);
     return writer_ok(&w) ? 0 : -EMSGSIZE;
@@ -114,6 +127,14 @@ static void parse_candidate(struct slice value, const struct addr *preferred,
         *to = address;
 }
 
+/* Whether the section takes our RTX too. */
+static uint8_t parse_rtx(struct slice line)
+{
+    for (unsigned i = 0; i < 4; i++)
+        slice_cut(&line, ' ');
+    return slice_is(slice_cut(&line, ' '), "103") ? RTX_TYPE : 0;
+}
+
 /* The section's first payload type; 0 when its port says that it is refused. */
 static uint8_t parse_media(struct slice line)
 {
@@ -130,11 +151,12 @@ static void parse_line(struct slice line, const struct addr *preferred, struct r
 {
     struct slice value = line;
     struct slice name = slice_cut(&value, ':');
-    if (slice_starts(line, "m=audio "))
+    if (slice_starts(line, "m=audio ")) {
         out->audio_type = parse_media(line);
-    else if (slice_starts(line, "m=video "))
+    } else if (slice_starts(line, "m=video ")) {
         out->video_type = parse_media(line);
-    else if (slice_is(name, "a=ice-ufrag"))
+        out->rtx_type = parse_rtx(line);
+    } else if (slice_is(name, "a=ice-ufrag"))
         take_text(out->ufrag, value);
     else if (slice_is(name, "a=ice-pwd"))
         take_text(out->pwd, value);

@@ -24,7 +24,8 @@ struct rawsdp_offer {
     const char *cname;
     uint32_t audio_ssrc;
     uint32_t video_ssrc;
-    bool passive; /* setup:passive instead of actpass: we are the DTLS server */
+    uint32_t rtx_ssrc; /* of repairs of video; 0: no RTX offered */
+    bool passive;      /* setup:passive instead of actpass: we are the DTLS server */
 };
 
 /* Writes the offer with a final NUL to to[RAWSDP_OFFER_MAX]: audio as mid 0, video as mid 1,
@@ -42,6 +43,7 @@ struct rawsdp_answer {
     bool other_setup;   /* a=setup other than passive and active */
     uint8_t audio_type; /* payload types; 0 = section refused */
     uint8_t video_type;
+    uint8_t rtx_type;      /* of video; 0: not agreed */
     struct addr candidate; /* the first UDP one, or the first on `preferred`; family 0: none */
     struct addr tcp;       /* the same of TCP ones, passive */
 };

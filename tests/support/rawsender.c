@@ -19,6 +19,8 @@ static int track_init(struct rawsender_track *track, const struct rawmedia_track
     *track = (struct rawsender_track){.media = media, .ticks = media->frame_ticks};
     secret_random(&track->ssrc, sizeof(track->ssrc));
     secret_random(&track->seq, sizeof(track->seq));
+    secret_random(&track->rtx_ssrc, sizeof(track->rtx_ssrc));
+    secret_random(&track->rtx_seq, sizeof(track->rtx_seq));
     secret_random(&track->first_time, sizeof(track->first_time));
     track->history = calloc(RAWSENDER_HISTORY, sizeof(*track->history));
     return track->history == NULL ? -ENOMEM : 0;
@@ -44,9 +46,27 @@ void rawsender_done(struct rawsender *sender)
 {
     rawhostile_done(&sender->hostile);
     for (size_t i = 0; i < RAWSENDER_TRACKS; i++) {
-        free(sender->tracks[i].history);
-        sender->tracks[i].history = NULL;
+        struct rawsender_track *track = &sender->tracks[i];
+        free(track->history);
+        free(track->plain);
+        free(track->repairs);
+        track->history = NULL;
+        track->plain = NULL;
+        track->repairs = NULL;
     }
+}
+
+int rawsender_use_rtx(struct rawsender *sender, uint8_t type)
+{
+    struct rawsender_track *track = &sender->tracks[RAWSENDER_VIDEO];
+    if (type == 0)
+        return 0;
+    track->plain = calloc(RAWSENDER_HISTORY, sizeof(*track->plain));
+    track->repairs = calloc(RAWSENDER_BATCH, sizeof(*track->repairs));
+    if (track->plain == NULL || track->repairs == NULL)
+        return -ENOMEM; /* rawsender_done frees what there is */
+    track->rtx_type = type;
+    return 0;
 }
 
 void rawsender_start(struct rawsender *sender, int fd, struct rawsrtp *srtp, uint8_t audio_type,
@@ -155,6 +175,10 @@ void rawsender_send_payload(struct rawsender *sender, struct rawsender_track *tr
     size_t head = rawsender_write_head(sender, track, marker, packet->bytes);
     memcpy(packet->bytes + head, payload, len);
     packet->seq = track->seq++;
+    if (track->rtx_type != 0) {
+        packet->len = (uint16_t)(head + len);
+        track->plain[packet->seq % RAWSENDER_HISTORY] = *packet;
+    }
     int size = rawsrtp_protect(sender->srtp, packet->bytes, head + len);
     packet->len = size > 0 ? (uint16_t)size : 0;
     track->packets++;
@@ -283,6 +307,32 @@ static struct rawsender_track *track_of(struct rawsender *sender, uint32_t ssrc)
     return NULL;
 }
 
+/* The packet behind its number, on the source for repairs (RFC 4588 4). */
+static void repair(struct rawsender *sender, struct rawsender_track *track, uint16_t seq,
+                   uint64_t now_us)
+{
+    const struct rawsender_packet *plain = &track->plain[seq % RAWSENDER_HISTORY];
+    struct rawsender_packet *packet = &track->repairs[sender->batch_count];
+    size_t head = sender->mid_extension ? 20 : 12;
+    struct writer w;
+    if (plain->len < head || plain->seq != seq)
+        return;
+    writer_init(&w, packet->bytes, sizeof(packet->bytes));
+    writer_u8(&w, plain->bytes[0]);
+    writer_u8(&w, (uint8_t)((plain->bytes[1] & 0x80) | track->rtx_type));
+    writer_u16(&w, track->rtx_seq++);
+    writer_bytes(&w, plain->bytes + 4, 4); /* time */
+    writer_u32(&w, track->rtx_ssrc);
+    writer_bytes(&w, plain->bytes + 12, head - 12);
+    writer_u16(&w, seq);
+    writer_bytes(&w, plain->bytes + head, plain->len - head);
+    int size = writer_ok(&w) ? rawsrtp_protect(sender->srtp, packet->bytes, w.len) : -1;
+    packet->len = size > 0 ? (uint16_t)size : 0;
+    sender->stats.retransmitted++;
+    if (packet->len > 0)
+        put(sender, packet, now_us);
+}
+
 /* The same packet again, under the same sequence number. */
 static void retransmit(struct rawsender *sender, struct rawsender_track *track, uint16_t seq,
                        uint64_t now_us)
@@ -302,7 +352,9 @@ static void on_feedback(void *ctx, const struct rawrtcp_event *event)
     switch (event->kind) {
     case RAWRTCP_NACK:
         sender->stats.nacks++;
-        if (track != NULL)
+        if (track != NULL && track->rtx_type != 0)
+            repair(sender, track, (uint16_t)event->value, feedback->now_us);
+        else if (track != NULL)
             retransmit(sender, track, (uint16_t)event->value, feedback->now_us);
         break;
     case RAWRTCP_KEYFRAME:

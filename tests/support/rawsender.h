@@ -45,6 +45,11 @@ struct rawsender_track {
     uint32_t packets;
     uint32_t bytes;
     struct rawsender_packet *history;
+    uint8_t rtx_type; /* 0: repairs are the same packets again */
+    uint16_t rtx_seq;
+    uint32_t rtx_ssrc;
+    struct rawsender_packet *plain;   /* history before encryption, for RTX */
+    struct rawsender_packet *repairs; /* those of the present batch */
 };
 
 struct rawsender_stats {
@@ -83,6 +88,10 @@ struct rawsender {
 int rawsender_init(struct rawsender *sender, const struct rawmedia *media, const char *cname,
                    uint32_t loss_millionths, uint64_t seed);
 void rawsender_done(struct rawsender *sender);
+
+/* Before rawsender_start: repairs of video by RTX (RFC 4588) with this payload type; 0: none. 0 or
+ * -ENOMEM. */
+int rawsender_use_rtx(struct rawsender *sender, uint8_t type);
 
 /* From now on, with the payload types and the extension of the answer. */
 void rawsender_start(struct rawsender *sender, int fd, struct rawsrtp *srtp, uint8_t audio_type,
