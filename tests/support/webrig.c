@@ -33,7 +33,8 @@ void webrig_start_with(struct webrig *rig, const void *pem, size_t pem_len)
                              .connections = 256,
                              .per_address_waiters = WEBRIG_WAITERS,
                              .ended_linger_s = 30,
-                             .cors_origins = "*"};
+                             .cors_origins = "*",
+                             .ice_servers = WEBRIG_ICE_SERVERS};
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(sa);
     if (geteuid() == 0)

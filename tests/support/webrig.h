@@ -18,6 +18,7 @@
 #define WEBRIG_WAITERS 32u     /* of one address */
 #define WEBRIG_HTTP_MAX 65536u
 #define WEBRIG_HOST "Host: localhost\r\n"
+#define WEBRIG_ICE_SERVERS "stun:stun.example:3478 turn:turn.example turns:turn.example:5349"
 #define WEBRIG_VIDEO "/live/demo/0/media.m3u8"
 
 /* A running web with one listener on loopback, and our end of a worker's pair. */

@@ -1,0 +1,315 @@
+/* The real web process: WHIP over real HTTP, by rule id (protocols.md 1). */
+#include "lib/base/clock.h"
+#include "tests/support/webrig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ID "0123456789abcdef0123456789abcdef"
+#define TAG "0123456789abcdef"
+#define URL "/whip/session/" ID
+#define TOKEN "Authorization: Bearer secret\r\n"
+#define SDP "Content-Type: application/sdp\r\n"
+#define FRAGMENT_TYPE "application/trickle-ice-sdpfrag"
+#define FRAGMENT "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\n"
+
+static int set_up(void **state)
+{
+    struct webrig *rig = calloc(1, sizeof(*rig));
+    assert_non_null(rig);
+    webrig_start(rig);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    webrig_stop(*state);
+    free(*state);
+    return 0;
+}
+
+/* One request with a body by length. */
+static void say_request(int fd, const char *line, const char *headers, const char *body)
+{
+    char text[8192];
+    int len = snprintf(text, sizeof(text),
+                       "%s HTTP/1.1\r\n" WEBRIG_HOST "%sContent-Length: %zu\r\n\r\n%s", line,
+                       headers, strlen(body), body);
+    assert_true(len > 0 && (size_t)len < sizeof(text));
+    webrig_say(fd, text, (size_t)len);
+}
+
+static void hear(int fd, struct webrig_answer *a, int status)
+{
+    assert_true(webrig_listen(fd, a, false, WEBRIG_WAIT_MS));
+    if (a->status != status)
+        fail_msg("%d instead of %d: %s", a->status, status, a->text);
+    assert_true(webrig_header_is(a, "Access-Control-Allow-Origin", "*")); /* WHIP-09 */
+    assert_non_null(webrig_header(a, "Access-Control-Expose-Headers"));   /* WHIP-08 */
+}
+
+static const struct msg_session *session_asked(struct webrig *rig, enum msg_session_op op,
+                                               struct slice *out_blob)
+{
+    const struct chan_message *m = peer_wait(&rig->peer, MSG_SESSION, WEBRIG_WAIT_MS);
+    assert_non_null(m);
+    const struct msg_session *s = m->body;
+    assert_int_equal(s->op, op);
+    assert_string_equal(s->url_id, ID);
+    if (out_blob)
+        *out_blob = slice_make(m->blob, m->blob_len);
+    return s;
+}
+
+static void session_answer(struct webrig *rig, uint64_t request, uint16_t status, const char *etag,
+                           const char *blob)
+{
+    struct msg_session_result m = {.request = request, .status = status};
+    (void)text_copy(m.etag, sizeof(m.etag), slice_of(etag));
+    assert_int_equal(peer_send(&rig->peer, MSG_SESSION_RESULT, &m, blob, strlen(blob), NULL), 0);
+}
+
+/* How many header lines of that name there are. */
+static size_t count_lines(const struct webrig_answer *a, const char *name)
+{
+    size_t count = 0, len = strlen(name);
+    for (const char *line = strstr(a->text, "\r\n"); line && line < a->text + a->head_len;
+         line = strstr(line + 2, "\r\n"))
+        count += strncasecmp(line + 2, name, len) == 0 && line[2 + len] == ':';
+    return count;
+}
+
+static void WHIP_49_links_are_lines_of_their_own(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    int fd = webrig_dial(rig);
+    say_request(fd, "POST /whip/demo", TOKEN SDP, "v=0\r\n");
+    const struct chan_message *m = peer_wait(&rig->peer, MSG_PUBLISH, WEBRIG_WAIT_MS);
+    assert_non_null(m);
+    const struct msg_publish *p = m->body;
+    struct msg_publish_result result = {
+        .request = p->request, .status = 201, .url_id = ID, .etag = TAG};
+    (void)text_copy(result.turn.username, sizeof(result.turn.username), slice_of("1750000000:t"));
+    (void)text_copy(result.turn.password, sizeof(result.turn.password), slice_of("c2VjcmV0"));
+    assert_int_equal(peer_send(&rig->peer, MSG_PUBLISH_RESULT, &result, "v=0", 3, NULL), 0);
+    hear(fd, &a, 201);
+    assert_int_equal(count_lines(&a, "Link"), 3);
+    assert_non_null(strstr(a.text, "\r\nLink: <stun:stun.example:3478>; rel=\"ice-server\"\r\n"));
+    assert_non_null(strstr(a.text, "\r\nLink: <turns:turn.example:5349>; rel=\"ice-server\"; "
+                                   "username=\"1750000000:t\"; credential=\"c2VjcmV0\"; "
+                                   "credential-type=\"password\"\r\n"));
+    assert_true(webrig_header_is(&a, "ETag", "\"" TAG "\"")); /* WHIP-56 */
+    assert_true(webrig_header_is(&a, "Location", URL));
+    assert_true(webrig_header_is(&a, "Accept-Patch", FRAGMENT_TYPE));
+    say_request(fd, "OPTIONS /whip/demo", "", ""); /* WHIP-50 */
+    hear(fd, &a, 200);
+    assert_int_equal(count_lines(&a, "Link"), 0);
+    (void)close(fd);
+}
+
+static void WHIP_57_trickle_on_a_kept_connection(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    struct slice blob;
+    int fd = webrig_dial(rig);
+    for (int i = 0; i < 3; i++) {
+        say_request(fd, "PATCH " URL,
+                    TOKEN "Content-Type: " FRAGMENT_TYPE "\r\nIf-Match: \"" TAG "\"\r\n", FRAGMENT);
+        const struct msg_session *s = session_asked(rig, SESSION_PATCH, &blob);
+        assert_int_equal(s->match, MATCH_TAG);
+        assert_string_equal(s->if_match, TAG);
+        assert_true(slice_is(blob, FRAGMENT));
+        session_answer(rig, s->request, 204, "", "");
+        hear(fd, &a, 204);
+        assert_int_equal(a.left, 0); /* no body at all */
+        assert_int_equal(count_lines(&a, "ETag"), 0);
+        assert_int_equal(count_lines(&a, "Content-Length"), 0); /* RFC 9110 8.6 */
+        assert_int_equal(count_lines(&a, "Content-Type"), 0);
+        assert_int_equal(count_lines(&a, "Connection"), 0);
+    }
+    (void)close(fd);
+}
+
+static void WHIP_61_restart_with_a_body_in_chunks(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    struct slice blob;
+    int fd = webrig_dial(rig);
+    webrig_say_text(fd, "PATCH " URL " HTTP/1.1\r\n" WEBRIG_HOST TOKEN
+                        "Content-Type: Application/Trickle-ICE-SDPFrag; charset=utf-8\r\n"
+                        "If-Match: \"*\"\r\nTransfer-Encoding: chunked\r\n\r\n12\r\n");
+    webrig_say_text(fd, "a=ice-ufrag:abcd\r\n\r\n");
+    webrig_say_text(fd, "22\r\na=ice-pwd:0123456789abcdefghijkl\r\n\r\n0\r\n\r\n");
+    const struct msg_session *s = session_asked(rig, SESSION_PATCH, &blob);
+    assert_int_equal(s->match, MATCH_ANY);
+    assert_true(slice_is(blob, FRAGMENT));
+    session_answer(rig, s->request, 200, "fedcba9876543210", "a=ice-lite\r\n");
+    hear(fd, &a, 200);
+    assert_true(webrig_header_is(&a, "Content-Type", FRAGMENT_TYPE));
+    assert_true(webrig_header_is(&a, "ETag", "\"fedcba9876543210\""));
+    assert_int_equal(a.body_len, 12);
+    assert_memory_equal(a.body, "a=ice-lite\r\n", 12);
+    (void)close(fd);
+}
+
+static void WHIP_12_fragments_have_their_limit(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    static char text[40000];
+    static const size_t sizes[] = {16384, 16385, 30000};
+    for (size_t chunked = 0; chunked < 2; chunked++) {
+        for (size_t i = 0; i < 3; i++) {
+            int fd = webrig_dial(rig);
+            int len = snprintf(text, 500,
+                               "PATCH " URL " HTTP/1.1\r\n" WEBRIG_HOST TOKEN
+                               "Content-Type: " FRAGMENT_TYPE "\r\nIf-Match: *\r\n");
+            len += snprintf(text + len, 100,
+                            chunked ? "Transfer-Encoding: chunked\r\n\r\n%zx\r\n"
+                                    : "Content-Length: %zu\r\n\r\n",
+                            sizes[i]);
+            memset(text + len, 'x', sizes[i]);
+            size_t total = (size_t)len + sizes[i];
+            if (chunked)
+                total += (size_t)snprintf(text + total, 20, "\r\n0\r\n\r\n");
+            webrig_say(fd, text, total);
+            if (i == 0) {
+                struct slice blob;
+                const struct msg_session *s = session_asked(rig, SESSION_PATCH, &blob);
+                assert_int_equal(blob.len, 16384);
+                session_answer(rig, s->request, 400, "", "");
+                hear(fd, &a, 400);
+            } else {
+                hear(fd, &a, 413);
+            }
+            (void)close(fd);
+        }
+    }
+    assert_null(peer_wait(&rig->peer, MSG_SESSION, 1));
+}
+
+static void WHIP_20_two_if_match_lines_give_400_and_a_delete_ignores_them(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    int fd = webrig_dial(rig);
+    say_request(fd, "PATCH " URL,
+                TOKEN "Content-Type: " FRAGMENT_TYPE "\r\nIf-Match: *\r\nif-match: *\r\n",
+                FRAGMENT);
+    hear(fd, &a, 400);
+    say_request(fd, "PATCH " URL, TOKEN "Content-Type: " FRAGMENT_TYPE "\r\nIf-Match:\r\n",
+                FRAGMENT);
+    hear(fd, &a, 400);
+    say_request(fd, "PATCH " URL, TOKEN "Content-Type: " FRAGMENT_TYPE "\r\n", FRAGMENT);
+    const struct msg_session *s = session_asked(rig, SESSION_PATCH, NULL);
+    assert_int_equal(s->match, MATCH_NONE);
+    session_answer(rig, s->request, 428, "", "");
+    hear(fd, &a, 428);
+    say_request(fd, "DELETE " URL, TOKEN "If-Match: W/\"a\"\r\nIf-Match: b\r\n", "");
+    s = session_asked(rig, SESSION_DELETE, NULL); /* WHIP-67 */
+    session_answer(rig, s->request, 200, "", "");
+    hear(fd, &a, 200);
+    (void)close(fd);
+}
+
+/* WHIP-35: the connection ends, as with everything that two parsers could read differently. */
+static void WHIP_35_two_authorization_headers_give_400(void **state)
+{
+    static const char *const lines[] = {"POST /whip/demo", "PATCH " URL, "DELETE " URL};
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    for (size_t i = 0; i < 3; i++) {
+        int fd = webrig_dial(rig);
+        say_request(fd, lines[i], TOKEN "authorization: Bearer secret\r\n" SDP, "");
+        hear(fd, &a, 400);
+        (void)close(fd);
+    }
+    assert_null(peer_wait(&rig->peer, MSG_SESSION, 1));
+    assert_null(peer_wait(&rig->peer, MSG_PUBLISH, 1));
+}
+
+static void WHIP_05_head_is_get_without_body(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    int fd = webrig_dial(rig);
+    static const uint16_t statuses[] = {200, 404};
+    for (size_t i = 0; i < 2; i++) {
+        webrig_say_text(fd, "HEAD " URL " HTTP/1.1\r\n" WEBRIG_HOST "\r\n");
+        const struct msg_session *s = session_asked(rig, SESSION_GET, NULL);
+        session_answer(rig, s->request, statuses[i], "", "");
+        assert_true(webrig_listen(fd, &a, true, WEBRIG_WAIT_MS));
+        assert_int_equal(a.status, statuses[i]);
+        assert_int_equal(a.left, 0);
+        assert_true(webrig_header_is(&a, "Access-Control-Allow-Origin", "*"));
+    }
+    webrig_say_text(fd, "HEAD /whip/demo HTTP/1.1\r\n" WEBRIG_HOST "\r\n");
+    assert_true(webrig_listen(fd, &a, true, WEBRIG_WAIT_MS));
+    assert_int_equal(a.status, 200);
+    assert_int_equal(a.left, 0);
+    say_request(fd, "PUT " URL, TOKEN, "");
+    hear(fd, &a, 405);
+    assert_true(webrig_header_is(&a, "Allow", "PATCH, DELETE, GET, HEAD, OPTIONS"));
+    assert_true(webrig_header_is(&a, "Accept-Patch", FRAGMENT_TYPE));
+    say_request(fd, "OPTIONS " URL,
+                "Origin: https://a.example\r\nAccess-Control-Request-Method: PATCH\r\n"
+                "Access-Control-Request-Headers: authorization,content-type,if-match\r\n",
+                "");
+    hear(fd, &a, 200);
+    assert_true(webrig_header_is(&a, "Access-Control-Allow-Headers",
+                                 "Authorization, Content-Type, If-Match"));
+    (void)close(fd);
+}
+
+/* The limit of one session holds also while none of them is answered. */
+static void WHIP_28_many_patches_at_once(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    int fds[9];
+    for (size_t i = 0; i < 9; i++) {
+        fds[i] = webrig_dial(rig);
+        say_request(fds[i], "PATCH " URL,
+                    TOKEN "Content-Type: " FRAGMENT_TYPE "\r\nIf-Match: *\r\n", FRAGMENT);
+        if (i < 8) {
+            const struct msg_session *s = session_asked(rig, SESSION_PATCH, NULL);
+            (void)s; /* never answered */
+        }
+    }
+    hear(fds[8], &a, 429);
+    assert_true(webrig_header_is(&a, "Retry-After", "1"));
+    for (size_t i = 0; i < 9; i++)
+        (void)close(fds[i]);
+    assert_true(webrig_is_alive(rig));
+}
+
+#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    const struct CMUnitTest tests[] = {
+        IN_RIG(WHIP_49_links_are_lines_of_their_own),
+        IN_RIG(WHIP_57_trickle_on_a_kept_connection),
+        IN_RIG(WHIP_61_restart_with_a_body_in_chunks),
+        IN_RIG(WHIP_12_fragments_have_their_limit),
+        IN_RIG(WHIP_20_two_if_match_lines_give_400_and_a_delete_ignores_them),
+        IN_RIG(WHIP_35_two_authorization_headers_give_400),
+        IN_RIG(WHIP_05_head_is_get_without_body),
+        IN_RIG(WHIP_28_many_patches_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
