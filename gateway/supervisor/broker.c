@@ -1,6 +1,7 @@
 #include "gateway/supervisor/broker.h"
 
 #include "gateway/supervisor/control_rows.h"
+#include "gateway/supervisor/fragment.h"
 #include "gateway/supervisor/supervisor.h"
 #include "lib/proto/msg.h"
 
@@ -11,6 +12,7 @@
 #define BOUND (1U << PHASE_BOUND)
 #define ENDING (1U << PHASE_ENDING)
 #define STARTING (1U << PHASE_STARTING)
+#define STRAYS_GIVEN_MAX 16U
 
 /* The body and its sizes are checked by chan; text fields are checked here. */
 #define TEXT_OK(field) text_is_terminated(field, sizeof(field))
@@ -50,8 +52,11 @@ static int on_ready(void *ctx, const struct chan_message *m)
 
 static int on_pong(void *ctx, const struct chan_message *m)
 {
+    struct process *p = ctx;
     const struct msg_number *pong = m->body;
-    process_on_pong(ctx, pong->number);
+    process_on_pong(p, pong->number);
+    if (p->kind == PROCESS_TRANSCODE && p->owner)
+        playback_on_pong(p->owner, p);
     return 0;
 }
 
@@ -72,9 +77,11 @@ static int on_session(void *ctx, const struct chan_message *m)
 {
     struct process *web = ctx;
     const struct msg_session *session = m->body;
-    if (!TEXT_OK(session->url_id) || !TEXT_OK(session->token) || session->op >= SESSION_OP_COUNT)
+    if (!TEXT_OK(session->url_id) || !TEXT_OK(session->token) || !TEXT_OK(session->if_match) ||
+        session->op >= SESSION_OP_COUNT || session->match >= SESSION_MATCH_COUNT ||
+        (session->op != SESSION_PATCH && m->blob_len > 0))
         return -EBADMSG;
-    session_url_request(web->sup, web, session);
+    session_url_request(web->sup, web, session, m->blob, m->blob_len);
     return 0;
 }
 
@@ -84,7 +91,9 @@ static int on_grant(void *ctx, const struct chan_message *m)
 {
     struct process *auth = ctx;
     const struct msg_lease_grant *grant = m->body;
-    if (!TEXT_OK(grant->grant.token_id) || grant->grant.verdict >= GRANT_VERDICT_COUNT)
+    if (!TEXT_OK(grant->grant.token_id) || grant->grant.verdict >= GRANT_VERDICT_COUNT ||
+        grant->grant.clash >= CLASH_COUNT || !TEXT_OK(grant->turn.username) ||
+        !TEXT_OK(grant->turn.password))
         return -EBADMSG;
     if (!session_url_on_grant(auth->sup, grant))
         publication_on_grant(auth->sup, grant);
@@ -146,6 +155,22 @@ static int on_path_bytes(void *ctx, const struct chan_message *m)
     return 0;
 }
 
+/* Media of a tuple that nobody knows, for a worker that may know it. */
+static int on_stray(void *ctx, const struct chan_message *m)
+{
+    struct process *edge = ctx;
+    const struct msg_path *path = m->body;
+    struct publication *p = publication_by_session(edge->sup, path->session);
+    if (path->transport != TRANSPORT_UDP)
+        return -EBADMSG;
+    if (!p || p->state != PUBLICATION_LIVE)
+        return 0;
+    if (process_try_send(p->ingest, MSG_STRAY, path, m->blob, m->blob_len, NULL) == 0 &&
+        p->strays_given < STRAYS_GIVEN_MAX)
+        p->strays_given++;
+    return 0;
+}
+
 /* What a STUN server told edge; for the answers from now on. */
 static int on_seen_address(void *ctx, const struct chan_message *m)
 {
@@ -200,10 +225,24 @@ static int on_answer(void *ctx, const struct chan_message *m)
         return -EPROTO;
     if (!TEXT_OK(answer->ufrag) || !TEXT_OK(answer->pwd) || !TEXT_OK(answer->reason) ||
         answer->renditions > 3 ||
-        (answer->status == 201 && (answer->renditions == 0 || m->blob_len == 0)))
-        return -EBADMSG;
+        (answer->status == 201 && (answer->renditions == 0 || m->blob_len == 0 ||
+                                   !stream_pair_valid(answer->ufrag, answer->pwd))))
+        return -EBADMSG; /* edge would end with a pair that it cannot hold */
     publication_on_answer(p, answer, m->blob, m->blob_len);
     return 0;
+}
+
+static int on_fragment_result(void *ctx, const struct chan_message *m)
+{
+    const struct msg_fragment_result *result = m->body;
+    struct publication *p = publication_of(ctx, result->session);
+    if (!TEXT_OK(result->ufrag) || !TEXT_OK(result->pwd) || !TEXT_OK(result->reason))
+        return -EBADMSG;
+    if (!p)
+        return -EPROTO;
+    if (p->state != PUBLICATION_LIVE)
+        return 0; /* it ended meanwhile */
+    return fragment_on_result(p, result, m->blob, m->blob_len);
 }
 
 /* The supervisor's own reasons are not the worker's to give: they decide about ENDLIST and are told
@@ -251,6 +290,23 @@ static int on_path_gone(void *ctx, const struct chan_message *m)
         return -EPROTO;
     p->paths_given--;
     (void)process_send(process_find(ingest->sup, PROCESS_EDGE), MSG_PATH_GONE, path, NULL, 0, NULL);
+    return 0;
+}
+
+/* Edge checks itself that it has shown the worker a packet of this tuple. */
+static int on_path_want(void *ctx, const struct chan_message *m)
+{
+    struct process *ingest = ctx;
+    const struct msg_path *path = m->body;
+    struct publication *p = publication_of(ingest, path->session);
+    if (path->transport != TRANSPORT_UDP)
+        return -EBADMSG;
+    if (!p)
+        return 0;
+    if (p->strays_given == 0) /* one for each stray, else it could fill edge's queue */
+        return -EPROTO;
+    p->strays_given--;
+    (void)process_send(process_find(ingest->sup, PROCESS_EDGE), MSG_PATH_WANT, path, NULL, 0, NULL);
     return 0;
 }
 
@@ -312,6 +368,7 @@ static const struct row edge_rows[] = {
     COMMON_ROWS,
     {MSG_PATH, WARM, on_path},
     {MSG_PATH_BYTES, WARM, on_path_bytes},
+    {MSG_STRAY, WARM, on_stray},
     {MSG_SEEN_ADDRESS, WARM, on_seen_address},
 };
 static const struct row auth_rows[] = {
@@ -329,9 +386,11 @@ static const struct row ingest_rows[] = {
     COMMON_ROWS,
     {MSG_RING_MAPPED, BOUND, on_mapped},
     {MSG_ANSWER, BOUND, on_answer},
+    {MSG_FRAGMENT_RESULT, BOUND | ENDING, on_fragment_result},
     {MSG_INGEST_STATE, BOUND | ENDING, on_ingest_state},
     {MSG_STATS, BOUND | ENDING, on_stats},
     {MSG_PATH_GONE, BOUND | ENDING, on_path_gone},
+    {MSG_PATH_WANT, BOUND | ENDING, on_path_want},
 };
 static const struct row transcode_rows[] = {
     COMMON_ROWS,

@@ -224,6 +224,7 @@ static void stop(struct supervisor *sup, int *log_fd)
     sup->stopping = true;
     publication_end_all(sup, END_SHUTDOWN);
     playback_free_all(sup);
+    session_url_free_all(sup);
     process_stop_all(sup);
     publication_end_all(sup, END_SHUTDOWN);
     logrelay_close(&sup->own_log);

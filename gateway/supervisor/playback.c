@@ -135,10 +135,45 @@ static void start_worker(struct playback *pb)
         process_each_web(sup, link_to, pb);
 }
 
+/* ---- handing over: a successor may only be numbered when the old worker's last segment is known
+ * (it may open one more for what ingest wrote last) ---- */
+
+static void stop_draining(struct playback *pb)
+{
+    loop_timer_cancel(&pb->sup->loop, &pb->drain);
+    pb->drain_ping = 0;
+}
+
+static void hand_over(void *ctx)
+{
+    struct playback *pb = ctx;
+    stop_draining(pb);
+    if (pb->transcode) {
+        retire(pb, &pb->previous);
+        pb->previous = pb->transcode;
+        pb->transcode = NULL;
+    }
+    start_worker(pb);
+}
+
+static void start_draining(struct playback *pb)
+{
+    if (pb->drain_ping != 0)
+        return;
+    pb->drain_ping = process_ping(pb->transcode);
+    loop_timer_set(&pb->sup->loop, &pb->drain, clock_now_us() + PLAYBACK_DRAIN_US, hand_over, pb);
+}
+
+void playback_on_pong(struct playback *pb, struct process *from)
+{
+    if (pb->drain_ping != 0 && from == pb->transcode && from->ping_seen >= pb->drain_ping)
+        hand_over(pb);
+}
+
 void playback_on_worker(struct supervisor *sup)
 {
     for (size_t i = 0; i < PLAYBACK_MAX; i++) {
-        if (sup->playbacks[i] && sup->playbacks[i]->wanted) {
+        if (sup->playbacks[i] && sup->playbacks[i]->wanted && sup->playbacks[i]->drain_ping == 0) {
             start_worker(sup->playbacks[i]);
             return;
         }
@@ -149,6 +184,7 @@ static void playback_free(struct playback *pb)
 {
     size_t slot = slot_of(pb->sup, pb);
     loop_timer_cancel(&pb->sup->loop, &pb->timer);
+    stop_draining(pb);
     retire(pb, &pb->transcode);
     retire(pb, &pb->previous);
     if (slot < PLAYBACK_MAX)
@@ -213,11 +249,6 @@ int playback_begin(struct supervisor *sup, const char *stream, uint64_t session,
         return -ENOSPC;
     loop_timer_cancel(&sup->loop, &pb->timer);
     pb->continues = pb->state == STREAM_REJOIN && pb->numbered;
-    if (pb->transcode) {
-        retire(pb, &pb->previous);
-        pb->previous = pb->transcode;
-        pb->transcode = NULL;
-    }
     pb->session = session;
     pb->reason = END_NONE;
     pb->renditions = renditions;
@@ -225,7 +256,10 @@ int playback_begin(struct supervisor *sup, const char *stream, uint64_t session,
     pb->crashes = 0;
     pb->wanted = true;
     enter(pb, STREAM_LIVE);
-    start_worker(pb);
+    if (pb->transcode && pb->continues)
+        start_draining(pb);
+    else
+        hand_over(pb);
     return 0;
 }
 
@@ -254,13 +288,16 @@ void playback_finish(struct supervisor *sup, const char *stream, uint64_t sessio
     pb->session = 0;
     pb->reason = reason;
     pb->wanted = false;
-    (void)process_send(pb->transcode, MSG_END, &end, NULL, 0, NULL);
+    if (pb->drain_ping == 0) /* else it is the last session's, and has been told */
+        (void)process_send(pb->transcode, MSG_END, &end, NULL, 0, NULL);
+    stop_draining(pb);
     if (!pb->numbered) { /* nobody has seen anything of it */
         on_linger_over(pb);
         return;
     }
     /* Without a segment of its own there is only the playlist before it, which has ended. */
-    if (!pb->continues || end_reason_is_final(reason) || sup->conf.rejoin_window_s == 0) {
+    if (!pb->continues || end_reason_is_final(reason) ||
+        (sup->conf.rejoin_window_s == 0 && reason != END_REPLACED)) {
         end_playlist(pb);
         return;
     }
@@ -292,7 +329,7 @@ int playback_on_segment(struct playback *pb, struct process *from,
 void playback_on_playable(struct playback *pb, struct process *from)
 {
     const struct publication *pub = publication_by_session(pb->sup, pb->session);
-    if (from != pb->transcode)
+    if (from != pb->transcode || pb->drain_ping != 0)
         return;
     if (pub)
         log_event(LOG_INFO, "playable", "session=%llu stream=%s after_ms=%llu",
@@ -318,6 +355,10 @@ void playback_on_transcode_exit(struct playback *pb, struct process *p, bool exp
     if (p != pb->transcode)
         return;
     pb->transcode = NULL;
+    if (pb->drain_ping != 0) { /* the last session's: it has said all it will */
+        hand_over(pb);
+        return;
+    }
     if (expected || !pub)
         return;
     if (now - pb->crashes_since_us > PLAYBACK_CRASHES_US) {

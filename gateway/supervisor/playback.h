@@ -12,6 +12,7 @@
 #define PLAYBACK_MAX (2 * STREAM_MAX)
 #define PLAYBACK_CRASHES_MAX 10u /* in PLAYBACK_CRASHES_US: the stream ends (A3) */
 #define PLAYBACK_CRASHES_US 60000000u
+#define PLAYBACK_DRAIN_US 500000u /* for the last words of the last session's worker */
 #define PLAYBACK_STEP_MAX                                                                          \
     4096u /* a worker's numbers jump so far at most: successors inherit them */
 
@@ -26,19 +27,21 @@ struct playback {
     enum end_reason reason;
     uint64_t session;
     struct process *transcode; /* bound worker, or NULL while one is awaited */
-    struct process *previous;  /* the last session's worker, until the new one is playable */
-    bool wanted;               /* a worker is to be bound as soon as one is warm */
-    bool numbered;             /* msn below is in use */
-    bool continues;            /* the next worker goes on in the same playlist */
-    uint64_t msn;              /* last opened */
-    uint64_t discontinuity;    /* of that segment */
-    uint64_t next_msn;         /* what the worker opens next at the earliest */
+    uint64_t drain_ping;      /* its answer is the end of the old worker's words; 0 = not awaited */
+    struct process *previous; /* the last session's worker, until the new one is playable */
+    bool wanted;              /* a worker is to be bound as soon as one is warm */
+    bool numbered;            /* msn below is in use */
+    bool continues;           /* the next worker goes on in the same playlist */
+    uint64_t msn;             /* last opened */
+    uint64_t discontinuity;   /* of that segment */
+    uint64_t next_msn;        /* what the worker opens next at the earliest */
     uint64_t next_discontinuity;
     uint64_t max_bitrate_bps;
     uint32_t renditions;
     uint32_t crashes;
     uint64_t crashes_since_us;
     struct loop_timer timer; /* rejoin window, then linger */
+    struct loop_timer drain;
 };
 
 /* A session starts: binds a worker as soon as there is one. 0 or -ENOSPC. */
@@ -52,6 +55,7 @@ void playback_on_worker(struct supervisor *sup); /* a warm transcode worker is r
 /* 0, or -EPROTO for numbers that no worker would come to. */
 int playback_on_segment(struct playback *pb, struct process *from,
                         const struct msg_segment_opened *m);
+void playback_on_pong(struct playback *pb, struct process *from);
 void playback_on_playable(struct playback *pb, struct process *from);
 /* Nothing can be made of what the session publishes: that ends it. */
 void playback_on_refused(struct playback *pb, const struct process *from, uint64_t session);

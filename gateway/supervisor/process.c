@@ -407,6 +407,13 @@ void process_on_pong(struct process *p, uint64_t number)
         p->ping_seen = number;
 }
 
+uint64_t process_ping(struct process *p)
+{
+    struct msg_number ping = {.number = ++p->ping_sent};
+    (void)process_send(p, MSG_PING, &ping, NULL, 0, NULL); /* a failure shows as its end */
+    return ping.number;
+}
+
 void process_heartbeat(struct supervisor *sup)
 {
     for (size_t i = 0; i < PROCESS_MAX; i++) {
@@ -419,8 +426,7 @@ void process_heartbeat(struct supervisor *sup)
             process_kill(p);
             continue;
         }
-        struct msg_number ping = {.number = ++p->ping_sent};
-        (void)process_send(p, MSG_PING, &ping, NULL, 0, NULL); /* a failure shows as its end */
+        (void)process_ping(p);
     }
 }
 

@@ -102,6 +102,10 @@ bool process_all_ready(const struct supervisor *sup);
 /* Tells every web process which of both it is. */
 void process_tell_serving(struct supervisor *sup);
 
+/* One more ping: when ping_seen has reached the number, everything the process said before is
+ * known. */
+uint64_t process_ping(struct process *p);
+
 /* Called on MSG_READY and MSG_PONG. */
 int process_on_ready(struct process *p, const struct msg_ready *ready);
 void process_on_pong(struct process *p, uint64_t number);

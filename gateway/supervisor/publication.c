@@ -1,7 +1,10 @@
 #include "gateway/supervisor/publication.h"
 
 #include "gateway/supervisor/candidates.h"
+#include "gateway/supervisor/fragment.h"
+#include "gateway/supervisor/intake.h"
 #include "gateway/supervisor/supervisor.h"
+#include "gateway/supervisor/takeover.h"
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/ring.h"
@@ -52,13 +55,14 @@ struct publication *publication_by_session(struct supervisor *sup, uint64_t sess
 
 struct publication *publication_by_stream(struct supervisor *sup, const char *stream)
 {
+    struct publication *found = NULL;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct publication *p = sup->publications[i];
         if (p && p->state != PUBLICATION_ENDING && p->state != PUBLICATION_ASKED &&
-            strcmp(p->stream, stream) == 0)
-            return p;
+            strcmp(p->stream, stream) == 0 && (!found || p->state == PUBLICATION_LIVE))
+            found = p;
     }
-    return NULL;
+    return found;
 }
 
 struct publication *publication_by_lease(struct supervisor *sup, uint64_t lease_id)
@@ -114,8 +118,11 @@ static void answer_web(struct publication *p, uint16_t status, uint16_t retry_af
     if (status == 201) {
         memcpy(m.url_id, p->url_id, sizeof(m.url_id));
         memcpy(m.etag, p->etag, sizeof(m.etag));
+        m.turn = p->turn;
     }
     (void)process_send(p->web, MSG_PUBLISH_RESULT, &m, sdp, sdp_len, NULL);
+    secret_wipe(&m.turn, sizeof(m.turn));
+    secret_wipe(&p->turn, sizeof(p->turn));
     p->web = NULL;
 }
 
@@ -165,6 +172,7 @@ void publication_end(struct publication *p, enum end_reason reason)
     (void)process_send(process_find(sup, PROCESS_EDGE), MSG_FORGET, &session, NULL, 0, NULL);
     release_lease(p);
     session_url_ended(sup, p->url_id, reason);
+    fragment_drop(p);
     playback_finish(sup, p->stream, p->session, reason);
     enter(p, PUBLICATION_ENDING);
     if (p->ingest)
@@ -183,36 +191,17 @@ void publication_end_all(struct supervisor *sup, enum end_reason reason)
 
 /* ---- coming ---- */
 
-static size_t count_half_open(const struct supervisor *sup, const struct addr *host)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < STREAM_MAX; i++) {
-        const struct publication *p = sup->publications[i];
-        if (p && !p->keyed && p->state != PUBLICATION_ENDING &&
-            (!host || addr_same_site(&p->peer, host)))
-            count++;
-    }
-    return count;
-}
-
-/* Those that auth has let in. */
-static size_t count_admitted(const struct supervisor *sup)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < STREAM_MAX; i++) {
-        const struct publication *p = sup->publications[i];
-        count += p && p->state != PUBLICATION_ASKED && p->state != PUBLICATION_ENDING;
-    }
-    return count;
-}
-
-static void turn_away(struct process *web, uint64_t request, uint16_t status,
-                      uint16_t retry_after_s, const char *reason)
+static void turn_away(struct process *web, uint64_t request, const struct intake_refusal *why)
 {
     struct msg_publish_result m = {
-        .request = request, .status = status, .retry_after_s = retry_after_s};
-    snprintf(m.reason, sizeof(m.reason), "%s", reason);
+        .request = request, .status = why->status, .retry_after_s = why->retry_after_s};
+    snprintf(m.reason, sizeof(m.reason), "%s", why->reason);
     (void)process_send(web, MSG_PUBLISH_RESULT, &m, NULL, 0, NULL);
+}
+
+static void refuse_by(struct publication *p, const struct intake_refusal *why)
+{
+    refuse(p, why->status, why->retry_after_s, why->reason);
 }
 
 static void on_wait_over(void *ctx)
@@ -250,23 +239,12 @@ void publication_request(struct supervisor *sup, struct process *web, const stru
                          const uint8_t *offer, size_t offer_len)
 {
     struct msg_lease_ask ask = {.purpose = LEASE_PUBLISH, .peer = m->peer};
-    struct process *auth = process_find(sup, PROCESS_AUTH);
-    if (!auth || sup->stopping) {
-        turn_away(web, m->request, 503, 1, "The token service is restarting.");
-        return;
-    }
-    if (count_half_open(sup, NULL) >= sup->conf.max_pending) {
-        turn_away(web, m->request, 503, 5, "Too many streams are being set up at this moment.");
-        return;
-    }
-    if (count_half_open(sup, &m->peer) >= PUBLICATION_PER_ADDRESS) {
-        turn_away(web, m->request, 429, 5,
-                  "Too many streams are being set up from this address at this moment.");
-        return;
-    }
-    struct publication *p = publication_new(sup, m, offer, offer_len);
+    static const struct intake_refusal full = {503, 5,
+                                               "The gateway carries as many streams as it may."};
+    const struct intake_refusal *why = intake_check_post(sup, &m->peer);
+    struct publication *p = why ? NULL : publication_new(sup, m, offer, offer_len);
     if (!p) {
-        turn_away(web, m->request, 503, 5, "The gateway carries as many streams as it may.");
+        turn_away(web, m->request, why ? why : &full);
         return;
     }
     p->web = web;
@@ -277,33 +255,10 @@ void publication_request(struct supervisor *sup, struct process *web, const stru
     enter(p, PUBLICATION_ASKED);
     loop_timer_set(&sup->loop, &p->wait_timer, p->started_us + PUBLICATION_WAIT_US, on_wait_over,
                    p);
-    int rc = process_send(auth, MSG_LEASE_ASK, &ask, NULL, 0, NULL);
+    int rc = process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_ASK, &ask, NULL, 0, NULL);
     secret_wipe(&ask, sizeof(ask));
     if (rc)
         refuse(p, 503, 1, "The token service is restarting.");
-}
-
-static void refuse_by_grant(struct publication *p, enum grant_verdict verdict)
-{
-    static const struct {
-        uint16_t status;
-        uint16_t retry_after_s;
-        const char *reason;
-    } answers[GRANT_VERDICT_COUNT] = {
-        [GRANT_OK] = {500, 0, ""},
-        [GRANT_UNKNOWN] = {401, 0, "The token is not valid: unknown, expired or revoked."},
-        [GRANT_WRONG_STREAM] = {403, 0, "The token does not allow this stream."},
-        [GRANT_BUSY] = {429, 5, "The token runs as many streams as it may."},
-        [GRANT_UNAVAILABLE] = {503, 2, "The token service cannot answer now."},
-    };
-    bool guessing = verdict == GRANT_BUSY && p->grant.token_id[0] == '\0'; /* grant.h, H8 */
-    bool taken = verdict == GRANT_BUSY && !guessing && publication_by_stream(p->sup, p->stream);
-    if (taken)
-        refuse(p, 409, 0, "This stream is already being published.");
-    else if (guessing)
-        refuse(p, 429, 5, "Too many wrong tokens came from this address: wait a little.");
-    else
-        refuse(p, answers[verdict].status, answers[verdict].retry_after_s, answers[verdict].reason);
 }
 
 static int make_ring(struct publication *p, size_t *out_size)
@@ -410,16 +365,20 @@ void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *
         return;
     }
     p->grant = m->grant;
-    if (m->grant.verdict != GRANT_OK) {
-        refuse_by_grant(p, m->grant.verdict);
+    p->turn = m->turn;
+    enum takeover takeover = TAKEOVER_FREE;
+    const struct intake_refusal *why = intake_check_grant(p, &m->grant);
+    if (!why)
+        takeover = takeover_judge(p, clock_now_us(), &p->replaces);
+    if (!why && takeover >= TAKEOVER_REFUSED) {
+        refuse(p, 409, takeover == TAKEOVER_REFUSED_OWN ? 2 : 0,
+               "This stream is already being published.");
         return;
     }
-    if (publication_by_stream(sup, p->stream)) {
-        refuse(p, 409, 0, "This stream is already being published.");
-        return;
-    }
-    if (count_admitted(sup) >= sup->conf.max_streams) {
-        refuse(p, 503, 5, "The gateway carries as many streams as it may.");
+    if (!why)
+        why = intake_check_room(p);
+    if (why) {
+        refuse_by(p, why);
         return;
     }
     int rc = arm_deadline(p);
@@ -454,13 +413,42 @@ void publication_on_mapped(struct publication *p)
     p->mapped = true;
 }
 
-static void tell_edge(struct publication *p)
+static void tell_edge(struct publication *p, const char *ufrag, const char *pwd)
 {
     struct msg_expect m = {.session = p->session};
-    memcpy(m.ufrag, p->ufrag, sizeof(m.ufrag));
-    memcpy(m.pwd, p->pwd, sizeof(m.pwd));
+    memcpy(m.ufrag, ufrag, sizeof(m.ufrag));
+    memcpy(m.pwd, pwd, sizeof(m.pwd));
     (void)process_send(process_find(p->sup, PROCESS_EDGE), MSG_EXPECT, &m, NULL, 0, NULL);
     secret_wipe(&m, sizeof(m));
+}
+
+static void new_etag(struct publication *p)
+{
+    uint8_t random[STREAM_ETAG_LEN / 2];
+    secret_random(random, sizeof(random));
+    text_hex(random, sizeof(random), p->etag);
+}
+
+void publication_restart(struct publication *p, const char *ufrag, const char *pwd)
+{
+    memcpy(p->old_ufrag, p->ufrag, sizeof(p->old_ufrag));
+    memcpy(p->old_pwd, p->pwd, sizeof(p->old_pwd));
+    memcpy(p->ufrag, ufrag, sizeof(p->ufrag));
+    memcpy(p->pwd, pwd, sizeof(p->pwd));
+    p->restarted_us = clock_now_us();
+    new_etag(p);
+    tell_edge(p, p->ufrag, p->pwd);
+    log_event(LOG_INFO, "ice_restart", "session=%llu stream=%s", (unsigned long long)p->session,
+              p->stream);
+}
+
+/* Only now: a bad offer has cut nobody. Viewers go on in the same playlist. */
+static void take_over(struct publication *p)
+{
+    struct publication *old = publication_by_session(p->sup, p->replaces);
+    if (p->replaces != 0 && old && old->state == PUBLICATION_LIVE)
+        publication_end(old, END_REPLACED);
+    p->replaces = 0;
 }
 
 void publication_on_answer(struct publication *p, const struct msg_answer *m, const uint8_t *answer,
@@ -471,25 +459,26 @@ void publication_on_answer(struct publication *p, const struct msg_answer *m, co
         return;
     if (m->status != 201 || !p->mapped) {
         bool sane = m->status >= 400 && m->status < 600;
-        refuse(p, sane ? m->status : 500, 0, sane ? m->reason : "The worker did not answer.");
+        refuse(p, sane ? m->status : 500, m->status == 503 ? 2 : 0,
+               sane ? m->reason : "The worker did not answer.");
         return;
     }
     loop_timer_cancel(&p->sup->loop, &p->wait_timer);
     secret_random(random, sizeof(random));
     text_hex(random, sizeof(random), p->url_id);
-    secret_random(random, STREAM_ETAG_LEN / 2);
-    text_hex(random, STREAM_ETAG_LEN / 2, p->etag);
+    new_etag(p);
     memcpy(p->ufrag, m->ufrag, sizeof(p->ufrag));
     memcpy(p->pwd, m->pwd, sizeof(p->pwd));
     free(p->offer);
     p->offer = NULL;
     p->offer_len = 0;
     enter(p, PUBLICATION_LIVE);
-    tell_edge(p); /* before the client can send its first check */
+    tell_edge(p, p->ufrag, p->pwd); /* before the client can send its first check */
     log_event(LOG_INFO, "accepted", "session=%llu stream=%s token=%s after_ms=%llu",
               (unsigned long long)p->session, p->stream, p->grant.token_id,
               (unsigned long long)((clock_now_us() - p->started_us) / 1000));
     answer_web(p, 201, 0, "", answer, answer_len);
+    take_over(p);
     start_playback(p, m->renditions);
 }
 
@@ -501,8 +490,10 @@ void publication_on_state(struct publication *p, const struct msg_ingest_state *
     log_event(LOG_INFO, "ingest_state", "session=%llu stream=%s state=%u reason=%s after_ms=%llu",
               (unsigned long long)p->session, p->stream, m->state, end_reason_name(m->reason),
               (unsigned long long)((clock_now_us() - p->started_us) / 1000));
-    if (m->state == INGEST_KEYED)
+    if (m->state == INGEST_KEYED) {
         p->keyed = true;
+        p->keyed_us = clock_now_us();
+    }
     if (m->state == INGEST_ENDED)
         publication_end(p, m->reason);
 }
@@ -540,11 +531,16 @@ void publication_on_auth_exit(struct supervisor *sup)
     }
 }
 
+/* A publisher that is still moving to its new pair may go on with the old one. */
 void publication_tell_edge(struct supervisor *sup)
 {
     for (size_t i = 0; i < STREAM_MAX; i++) {
-        if (sup->publications[i] && sup->publications[i]->state == PUBLICATION_LIVE)
-            tell_edge(sup->publications[i]);
+        struct publication *p = sup->publications[i];
+        if (!p || p->state != PUBLICATION_LIVE)
+            continue;
+        if (p->restarted_us != 0 && clock_now_us() - p->restarted_us < PUBLICATION_OLD_PAIR_US)
+            tell_edge(p, p->old_ufrag, p->old_pwd);
+        tell_edge(p, p->ufrag, p->pwd);
     }
 }
 

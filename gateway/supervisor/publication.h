@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PUBLICATION_WAIT_US 2000000u /* from the POST to the worker's answer (WHIP-13) */
-#define PUBLICATION_PER_ADDRESS 16u  /* sessions without keys per address (W2) */
+#define PUBLICATION_WAIT_US 2000000u      /* from the POST to the worker's answer (WHIP-13) */
+#define PUBLICATION_OLD_PAIR_US 30000000u /* checks with the pair before an ICE restart */
 
 struct supervisor;
 struct process;
@@ -32,10 +32,13 @@ enum publication_state {
 struct publication {
     struct supervisor *sup;
     enum publication_state state;
-    bool keyed;                 /* SRTP keys exist: no longer half-open */
-    bool mapped;                /* the ring is sealed */
+    bool keyed;  /* SRTP keys exist: no longer half-open */
+    bool mapped; /* the ring is sealed */
+    uint64_t keyed_us;
+    uint64_t replaces;          /* the live session that goes when this one goes LIVE; 0 = none */
     uint32_t next_ingest_state; /* the worker's states come in order, each once */
     uint64_t paths_given;       /* MSG_PATH and MSG_PATH_BYTES that it has not given back */
+    unsigned strays_given;      /* MSG_STRAY, up to a limit: as many MSG_PATH_WANT it may send */
     uint64_t session;
     uint64_t web_request;
     struct process *web; /* who waits for the answer; NULL when answered or gone */
@@ -54,8 +57,14 @@ struct publication {
     struct loop_watch deadline;  /* timerfd on CLOCK_BOOTTIME */
     struct loop_timer wait_timer;
     enum end_reason reason;
-    char ufrag[STREAM_UFRAG_LEN + 8];
+    struct turn_credential turn;      /* until the 201 */
+    char ufrag[STREAM_UFRAG_LEN + 8]; /* what edge lets in */
     char pwd[STREAM_PWD_LEN + 8];
+    char old_ufrag[STREAM_UFRAG_LEN + 8]; /* and until the first check with the new ones */
+    char old_pwd[STREAM_PWD_LEN + 8];
+    uint64_t restarted_us;     /* last ICE restart; 0 = none */
+    uint64_t fragment_request; /* that ingest owes an answer to; 0 = none (fragment.h) */
+    uint64_t fragment_paid_us; /* the rate of PATCHes: up to here they are used up */
     struct stats stats;
 };
 
@@ -67,6 +76,8 @@ void publication_on_worker(struct supervisor *sup); /* a warm ingest worker is r
 void publication_on_mapped(struct publication *p);
 void publication_on_answer(struct publication *p, const struct msg_answer *m, const uint8_t *answer,
                            size_t answer_len);
+/* An ICE restart: the new pair goes to edge at once, the ETag changes (WHIP-61). */
+void publication_restart(struct publication *p, const char *ufrag, const char *pwd);
 void publication_on_state(struct publication *p, const struct msg_ingest_state *m);
 void publication_on_ingest_exit(struct publication *p);
 void publication_on_web_exit(struct supervisor *sup, const struct process *web);
@@ -78,7 +89,7 @@ void publication_end_all(struct supervisor *sup, enum end_reason reason);
 
 struct publication *publication_by_session(struct supervisor *sup, uint64_t session);
 struct publication *publication_by_stream(struct supervisor *sup,
-                                          const char *stream);                      /* not ENDING */
+                                          const char *stream); /* LIVE, else being set up */
 struct publication *publication_by_url(struct supervisor *sup, const char *url_id); /* LIVE */
 struct publication *publication_by_lease(struct supervisor *sup, uint64_t lease_id);
 

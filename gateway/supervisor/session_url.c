@@ -1,10 +1,56 @@
 #include "gateway/supervisor/session_url.h"
 
+#include "gateway/supervisor/fragment.h"
 #include "gateway/supervisor/supervisor.h"
 #include "lib/base/clock.h"
 #include "lib/base/secret.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- answers ---- */
+
+static void ask_free(struct session_url_ask *ask)
+{
+    loop_timer_cancel(&ask->sup->loop, &ask->timer);
+    free(ask->fragment);
+    memset(ask, 0, sizeof(*ask));
+}
+
+void session_url_reply(struct session_url_ask *ask, struct msg_session_result *m,
+                       const uint8_t *fragment, size_t len)
+{
+    m->request = ask->web_request;
+    (void)process_send(ask->web, MSG_SESSION_RESULT, m, fragment, len, NULL);
+    ask_free(ask);
+}
+
+void session_url_refuse(struct session_url_ask *ask, uint16_t status, uint16_t retry_after_s,
+                        const char *reason)
+{
+    struct msg_session_result m = {.status = status, .retry_after_s = retry_after_s};
+    snprintf(m.reason, sizeof(m.reason), "%s", reason);
+    session_url_reply(ask, &m, NULL, 0);
+}
+
+static uint16_t reason_of(const struct supervisor *sup, const char *url_id)
+{
+    uint64_t now = clock_now_us();
+    for (size_t i = 0; i < SESSION_URL_ENDED_MAX; i++) {
+        const struct session_url_end *e = &sup->urls.ended[i];
+        if (now < e->until_us && secret_equal(e->url_id, url_id, STREAM_URL_ID_LEN))
+            return (uint16_t)e->reason;
+    }
+    return END_NONE;
+}
+
+void session_url_gone(struct session_url_ask *ask)
+{
+    struct msg_session_result m = {.status = 404, .end_reason = reason_of(ask->sup, ask->url_id)};
+    session_url_reply(ask, &m, NULL, 0);
+}
 
 void session_url_ended(struct supervisor *sup, const char *url_id, enum end_reason reason)
 {
@@ -15,30 +61,48 @@ void session_url_ended(struct supervisor *sup, const char *url_id, enum end_reas
     (void)text_copy(e->url_id, sizeof(e->url_id), slice_of(url_id));
 }
 
-static void answer(struct supervisor *sup, struct session_url_ask *ask, const struct grant *grant)
+/* ---- who asks ---- */
+
+/* Not yours and not there look the same (WHIP-22). */
+static void carry_out(struct session_url_ask *ask, const struct grant *grant)
 {
-    struct msg_session_result m = {.request = ask->web_request, .status = 200};
-    struct publication *p = publication_by_url(sup, ask->url_id);
-    if (grant->verdict == GRANT_UNKNOWN)
-        m.status = 401;
-    else if (grant->verdict == GRANT_BUSY)
-        m.status = 429; /* too many wrong tokens from this address (H8) */
-    else if (grant->verdict != GRANT_OK)
-        m.status = 503;
-    else if (!p || strncmp(p->grant.token_id, grant->token_id, sizeof(grant->token_id)) != 0)
-        m.status = 404; /* not yours and not there look the same (WHIP-22) */
-    else
+    struct publication *p = publication_by_url(ask->sup, ask->url_id);
+    struct msg_session_result done = {.status = 200};
+    if (!p || strncmp(p->grant.token_id, grant->token_id, sizeof(grant->token_id)) != 0) {
+        session_url_gone(ask);
+    } else if (ask->op == SESSION_PATCH) {
+        fragment_add(p, ask);
+    } else {
         publication_end(p, END_DELETED);
-    (void)process_send(ask->web, MSG_SESSION_RESULT, &m, NULL, 0, NULL);
-    memset(ask, 0, sizeof(*ask));
+        session_url_reply(ask, &done, NULL, 0);
+    }
+}
+
+static void on_identified(struct session_url_ask *ask, const struct grant *grant)
+{
+    switch ((enum grant_verdict)grant->verdict) {
+    case GRANT_OK:
+        carry_out(ask, grant);
+        break;
+    case GRANT_UNKNOWN:
+        session_url_refuse(ask, 401, 0, "The token is not valid: unknown, expired or revoked.");
+        break;
+    case GRANT_BUSY: /* H8 */
+        session_url_refuse(ask, 429, 5,
+                           "Too many wrong tokens came from this address: wait a little.");
+        break;
+    default:
+        session_url_refuse(ask, 503, 2, "The token service cannot answer now.");
+        break;
+    }
 }
 
 bool session_url_on_grant(struct supervisor *sup, const struct msg_lease_grant *m)
 {
     for (size_t i = 0; i < SESSION_URL_ASKS_MAX; i++) {
         struct session_url_ask *ask = &sup->urls.asks[i];
-        if (ask->web && ask->request == m->request) {
-            answer(sup, ask, &m->grant);
+        if (ask->phase == ASK_AUTH && ask->order == m->request) {
+            on_identified(ask, &m->grant);
             return true;
         }
     }
@@ -48,59 +112,95 @@ bool session_url_on_grant(struct supervisor *sup, const struct msg_lease_grant *
 void session_url_on_web_exit(struct supervisor *sup, const struct process *web)
 {
     for (size_t i = 0; i < SESSION_URL_ASKS_MAX; i++) {
-        if (sup->urls.asks[i].web == web)
-            memset(&sup->urls.asks[i], 0, sizeof(sup->urls.asks[i]));
+        struct session_url_ask *ask = &sup->urls.asks[i];
+        if (ask->phase != ASK_FREE && ask->web == web)
+            ask_free(ask);
     }
 }
 
 void session_url_on_auth_exit(struct supervisor *sup)
 {
-    const struct grant unavailable = {.verdict = GRANT_UNAVAILABLE};
     for (size_t i = 0; i < SESSION_URL_ASKS_MAX; i++) {
-        if (sup->urls.asks[i].web)
-            answer(sup, &sup->urls.asks[i], &unavailable);
+        if (sup->urls.asks[i].phase == ASK_AUTH)
+            session_url_refuse(&sup->urls.asks[i], 503, 1, "The token service is restarting.");
     }
 }
 
+void session_url_free_all(struct supervisor *sup)
+{
+    for (size_t i = 0; i < SESSION_URL_ASKS_MAX; i++) {
+        if (sup->urls.asks[i].phase != ASK_FREE)
+            ask_free(&sup->urls.asks[i]);
+    }
+}
+
+/* ---- requests ---- */
+
 static void get(struct supervisor *sup, struct process *web, const struct msg_session *m)
 {
-    struct msg_session_result result = {.request = m->request, .status = 404};
-    uint64_t now = clock_now_us();
-    if (publication_by_url(sup, m->url_id))
-        result.status = 200;
-    for (size_t i = 0; i < SESSION_URL_ENDED_MAX && result.status == 404; i++) {
-        const struct session_url_end *e = &sup->urls.ended[i];
-        if (now < e->until_us && secret_equal(e->url_id, m->url_id, STREAM_URL_ID_LEN))
-            result.end_reason = (uint16_t)e->reason;
+    struct msg_session_result result = {.request = m->request, .status = 200};
+    if (!publication_by_url(sup, m->url_id)) {
+        result.status = 404;
+        result.end_reason = reason_of(sup, m->url_id);
     }
     (void)process_send(web, MSG_SESSION_RESULT, &result, NULL, 0, NULL);
 }
 
-void session_url_request(struct supervisor *sup, struct process *web, const struct msg_session *m)
+static void on_wait_over(void *ctx)
 {
-    struct msg_session_result busy = {.request = m->request, .status = 503};
-    struct msg_lease_ask ask = {
-        .request = ++sup->next_number, .purpose = LEASE_IDENTIFY, .peer = m->peer};
-    struct session_url_ask *slot = NULL;
+    session_url_refuse(ctx, 503, 1, "The gateway is too busy to answer now.");
+}
+
+/* NULL when too many are open, or without memory. */
+static struct session_url_ask *ask_new(struct supervisor *sup, struct process *web,
+                                       const struct msg_session *m, const uint8_t *fragment,
+                                       size_t len)
+{
+    struct session_url_ask *ask = NULL;
+    for (size_t i = 0; i < SESSION_URL_ASKS_MAX && !ask; i++) {
+        if (sup->urls.asks[i].phase == ASK_FREE)
+            ask = &sup->urls.asks[i];
+    }
+    uint8_t *copy = ask ? malloc(len + 1) : NULL;
+    if (!copy)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, fragment, len);
+    *ask = (struct session_url_ask){.sup = sup,
+                                    .phase = ASK_AUTH,
+                                    .order = ++sup->next_number,
+                                    .web = web,
+                                    .web_request = m->request,
+                                    .op = m->op,
+                                    .match = m->match,
+                                    .fragment = copy,
+                                    .fragment_len = len};
+    memcpy(ask->url_id, m->url_id, sizeof(ask->url_id));
+    memcpy(ask->if_match, m->if_match, sizeof(ask->if_match));
+    loop_timer_set(&sup->loop, &ask->timer, clock_now_us() + SESSION_URL_WAIT_US, on_wait_over,
+                   ask);
+    return ask;
+}
+
+void session_url_request(struct supervisor *sup, struct process *web, const struct msg_session *m,
+                         const uint8_t *fragment, size_t len)
+{
+    struct msg_session_result busy = {
+        .request = m->request, .status = 503, .retry_after_s = 1, .reason = "Too many requests."};
+    struct msg_lease_ask question = {.purpose = LEASE_IDENTIFY, .peer = m->peer};
     if (m->op == SESSION_GET) {
         get(sup, web, m);
         return;
     }
-    for (size_t i = 0; i < SESSION_URL_ASKS_MAX && !slot; i++) {
-        if (!sup->urls.asks[i].web)
-            slot = &sup->urls.asks[i];
-    }
-    memcpy(ask.token, m->token, sizeof(ask.token));
-    int rc = slot
-                 ? process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_ASK, &ask, NULL, 0, NULL)
-                 : -1;
-    secret_wipe(&ask.token, sizeof(ask.token));
-    if (rc) {
+    struct session_url_ask *ask = ask_new(sup, web, m, fragment, len);
+    if (!ask) {
         (void)process_send(web, MSG_SESSION_RESULT, &busy, NULL, 0, NULL);
         return;
     }
-    slot->request = ask.request;
-    slot->web = web;
-    slot->web_request = m->request;
-    memcpy(slot->url_id, m->url_id, sizeof(slot->url_id));
+    question.request = ask->order;
+    memcpy(question.token, m->token, sizeof(question.token));
+    int rc = process_send(process_find(sup, PROCESS_AUTH), MSG_LEASE_ASK, &question, NULL, 0, NULL);
+    secret_wipe(&question.token, sizeof(question.token));
+    if (rc)
+        session_url_refuse(ask, 503, 1, "The token service is restarting.");
 }

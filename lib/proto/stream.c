@@ -109,3 +109,21 @@ bool stream_pattern_matches(struct slice pattern, struct slice name)
         p++;
     return p == pattern.len;
 }
+
+static bool ice_chars(struct slice text, size_t min, size_t max)
+{
+    if (text.len < min || text.len > max)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c == '_' || c == '-' || (!name_char(c) && c != '+' && c != '/'))
+            return false;
+    }
+    return true;
+}
+
+bool stream_pair_valid(const char *ufrag, const char *pwd)
+{
+    return ice_chars(slice_of(ufrag), 4, STREAM_UFRAG_LEN) &&
+           ice_chars(slice_of(pwd), 22, STREAM_PWD_LEN);
+}

@@ -70,4 +70,8 @@ bool stream_name_valid(struct slice name);
 bool stream_pattern_valid(struct slice pattern);
 bool stream_pattern_matches(struct slice pattern, struct slice name);
 
+/* Credentials of ours for ICE (RFC 8839 5.4): ice-chars, at least 4 and 22 of them, and what the
+ * lengths above allow. */
+bool stream_pair_valid(const char *ufrag, const char *pwd);
+
 #endif

@@ -107,9 +107,24 @@ static void final_reasons(void **state)
     assert_false(end_reason_is_final((enum end_reason)99));
 }
 
+static void a_pair_of_ours_has_ice_chars_and_lengths(void **state)
+{
+    (void)state;
+    assert_true(stream_pair_valid("aZ09", "0123456789abcdefABCD+/"));
+    assert_true(stream_pair_valid("12345678", "0123456789abcdefABCD+/xy"));
+    assert_false(stream_pair_valid("abc", "0123456789abcdefABCD+/"));
+    assert_false(stream_pair_valid("123456789", "0123456789abcdefABCD+/"));
+    assert_false(stream_pair_valid("abcd", "0123456789abcdefABCD+"));
+    assert_false(stream_pair_valid("abcd", "0123456789abcdefABCD+/xyz"));
+    assert_false(stream_pair_valid("ab-d", "0123456789abcdefABCD+/"));
+    assert_false(stream_pair_valid("abcd", "0123456789abcdefABCD_/"));
+    assert_false(stream_pair_valid("ab:d", "0123456789abcdefABCD+/"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_of_ours_has_ice_chars_and_lengths),
         cmocka_unit_test(names),
         cmocka_unit_test(every_byte_in_a_name),
         cmocka_unit_test(patterns),

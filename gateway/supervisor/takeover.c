@@ -1,0 +1,38 @@
+#include "gateway/supervisor/takeover.h"
+
+#include "gateway/supervisor/supervisor.h"
+
+#include <string.h>
+
+static bool is_stale(const struct publication *p, uint64_t now_us)
+{
+    uint64_t alive_us = p->stats.last_packet_us;
+    if (!p->keyed)
+        return true;
+    if (alive_us < p->keyed_us)
+        alive_us = p->keyed_us;
+    return now_us > alive_us && now_us - alive_us > TAKEOVER_STALE_US;
+}
+
+enum takeover takeover_judge(const struct publication *p, uint64_t now_us, uint64_t *out_old)
+{
+    const struct publication *live = NULL, *pending = NULL;
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        const struct publication *other = p->sup->publications[i];
+        if (!other || other == p || strcmp(other->stream, p->stream) != 0)
+            continue;
+        if (other->state == PUBLICATION_LIVE)
+            live = other;
+        if (other->state == PUBLICATION_WAITING || other->state == PUBLICATION_OFFERED)
+            pending = other;
+    }
+    if (!live && !pending)
+        return TAKEOVER_FREE;
+    const struct publication *rival = pending ? pending : live;
+    bool own = strncmp(rival->grant.token_id, p->grant.token_id, sizeof(p->grant.token_id)) == 0;
+    if (!pending && (p->grant.clash == CLASH_TAKE_OVER || (own && is_stale(live, now_us)))) {
+        *out_old = live->session;
+        return TAKEOVER_ALLOWED;
+    }
+    return own ? TAKEOVER_REFUSED_OWN : TAKEOVER_REFUSED;
+}

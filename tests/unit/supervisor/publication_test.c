@@ -1,0 +1,222 @@
+/* The life of publications, from the POST to the end. */
+#include "tests/unit/supervisor/supervisor_stage.h"
+
+static void WHIP_01_a_good_post_reaches_every_role(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    assert_int_equal(strlen(m.url_id), STREAM_URL_ID_LEN);
+    assert_true(hear(&stage->edge, MSG_EXPECT, &heard));
+    assert_string_equal(((const struct msg_expect *)(const void *)heard.body)->ufrag, "ufrag");
+    assert_int_equal(bound(stage).continues, 0);
+    assert_true(hear(&stage->transcode, MSG_CONSUMER, &heard));
+    close(heard.fds[0]);
+    assert_true(hear(&stage->web, MSG_STREAM_LINK, &heard));
+    close(heard.fds[0]);
+    assert_int_equal(publications(stage), 1);
+}
+
+static void W1_nothing_is_done_before_auth_has_answered(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    post(stage, 1, "demo");
+    assert_false(hear(&stage->ingest, MSG_INGEST_BIND, &heard));
+    assert_false(hear(&stage->edge, MSG_EXPECT, &heard));
+}
+
+static void WHIP_21_refusals_leave_nothing(void **state)
+{
+    static const struct {
+        enum grant_verdict verdict;
+        uint16_t status;
+    } rows[] = {{GRANT_UNKNOWN, 401},
+                {GRANT_WRONG_STREAM, 403},
+                {GRANT_BUSY, 429},
+                {GRANT_UNAVAILABLE, 503}};
+    struct stage *stage = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct heard heard;
+        post(stage, i, "demo");
+        grant(stage, rows[i].verdict, 0, 0);
+        struct msg_publish_result m = result(stage);
+        assert_int_equal(m.status, rows[i].status);
+        assert_int_equal(m.request, i);
+        assert_int_equal(publications(stage), 0);
+        assert_false(hear(&stage->ingest, MSG_INGEST_BIND, &heard));
+    }
+    go_live(stage, UINT64_MAX); /* and nobody is locked out */
+}
+
+static void WHIP_03_a_bad_offer_leaves_nothing(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    post(stage, 1, "demo");
+    grant(stage, GRANT_OK, LEASE, UINT64_MAX);
+    answer_offer(stage, 400);
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.status, 400);
+    assert_string_equal(m.reason, "no codec");
+    assert_int_equal(publications(stage), 0);
+    assert_true(hear(&stage->auth, MSG_LEASE_RELEASE, &heard));
+    assert_false(hear(&stage->edge, MSG_EXPECT, &heard));
+    replace(stage, &stage->ingest, PROCESS_INGEST);
+    go_live(stage, UINT64_MAX);
+}
+
+static void T5_a_revoked_lease_ends_the_stream(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    struct msg_lease_end end = {.lease_id = LEASE, .reason = END_REVOKED};
+    go_live(stage, UINT64_MAX);
+    say(stage, &stage->auth, MSG_LEASE_END, &end, NULL, 0);
+    assert_true(hear(&stage->ingest, MSG_END, &heard));
+    assert_int_equal(((const struct msg_end *)(const void *)heard.body)->reason, END_REVOKED);
+}
+
+static void T1_the_deadline_ends_the_stream(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    go_live(stage, 20000);
+    uint64_t until = clock_now_us() + 5 * CLOCK_SECOND_US;
+    while (stage->sup.publications[0]->state != PUBLICATION_ENDING && clock_now_us() < until)
+        loop_turn(&stage->sup.loop, 100);
+    assert_true(hear(&stage->ingest, MSG_END, &heard));
+    assert_int_equal(((const struct msg_end *)(const void *)heard.body)->reason, END_LIMIT);
+}
+
+static void I5_ingest_cannot_give_reasons_that_are_not_its_own(void **state)
+{
+    static const uint32_t reasons[] = {END_NONE,  END_DELETED,  END_KICKED, END_REVOKED,
+                                       END_LIMIT, END_SHUTDOWN, END_CRASHED};
+    struct stage *stage = *state;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        go_live(stage, UINT64_MAX);
+        struct publication *p = stage->sup.publications[0];
+        struct msg_ingest_state m = {
+            .session = p->session, .state = INGEST_ENDED, .reason = reasons[i]};
+        say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+        assert_int_equal(p->state, PUBLICATION_LIVE);
+        assert_true(is_cut(&stage->ingest));
+        publication_on_ingest_exit(p);
+        replace(stage, &stage->ingest, PROCESS_INGEST);
+        playback_free_all(&stage->sup);
+        replace(stage, &stage->transcode, PROCESS_TRANSCODE);
+    }
+}
+
+static void ingest_tells_its_own_end(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    struct publication *p = stage->sup.publications[0];
+    struct msg_ingest_state m = {.session = p->session, .state = INGEST_KEYED};
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+    assert_true(p->keyed);
+    m = (struct msg_ingest_state){
+        .session = p->session, .state = INGEST_ENDED, .reason = END_CLOSED};
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+    assert_int_equal(p->state, PUBLICATION_ENDING);
+    assert_int_equal(p->reason, END_CLOSED);
+}
+
+static void I5_ingest_gives_back_only_paths_that_it_was_given(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    go_live(stage, UINT64_MAX);
+    struct msg_path path = {.session = stage->sup.publications[0]->session};
+    say(stage, &stage->edge, MSG_PATH_BYTES, &path, "x", 1);
+    assert_true(hear(&stage->ingest, MSG_PATH_BYTES, &heard));
+    say(stage, &stage->ingest, MSG_PATH_GONE, &path, NULL, 0);
+    assert_true(hear(&stage->edge, MSG_PATH_GONE, &heard));
+    say(stage, &stage->ingest, MSG_PATH_GONE, &path, NULL, 0);
+    assert_false(hear(&stage->edge, MSG_PATH_GONE, &heard));
+    assert_true(is_cut(&stage->ingest));
+}
+
+static void T1_a_passed_deadline_does_not_keep_the_loop_awake(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, 20000);
+    struct publication *p = stage->sup.publications[0];
+    while (p->state != PUBLICATION_ENDING)
+        loop_turn(&stage->sup.loop, 100);
+    turn(stage);
+    uint64_t before = clock_now_us();
+    assert_int_equal(loop_turn(&stage->sup.loop, 50), 0);
+    assert_true(clock_now_us() - before >= 20000);
+}
+
+static void T6_without_auth_new_publishers_wait_and_live_ones_stay(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    stage->auth.process->ready = false;
+    post(stage, 2, "other");
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.status, 503);
+    assert_true(m.retry_after_s > 0);
+    assert_int_equal(publications(stage), 1);
+}
+
+/* edge would end with a pair that it cannot hold, and with it everybody's way in. */
+static void I5_ingest_can_not_hand_edge_a_bad_pair(void **state)
+{
+    static const char *const bad[][2] = {
+        {"abc", "passwordpasswordpassword"},       {"ufrag", "too-short"},
+        {"ufra:", "passwordpasswordpassword"},     {"ufragufrag", "passwordpasswordpassword"},
+        {"ufrag", "passwordpasswordpasswordpass"}, {"", ""},
+    };
+    struct stage *stage = *state;
+    struct heard heard;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        post(stage, 1, "demo");
+        grant(stage, GRANT_OK, LEASE, UINT64_MAX);
+        struct publication *p = stage->sup.publications[0];
+        struct msg_answer answer = {.session = p->session, .status = 201, .renditions = 3};
+        snprintf(answer.ufrag, sizeof(answer.ufrag), "%s", bad[i][0]);
+        snprintf(answer.pwd, sizeof(answer.pwd), "%s", bad[i][1]);
+        p->mapped = true;
+        say(stage, &stage->ingest, MSG_ANSWER, &answer, "v=0", 3);
+        assert_true(is_cut(&stage->ingest));
+        assert_false(hear(&stage->edge, MSG_EXPECT, &heard));
+        publication_on_ingest_exit(p);
+        assert_int_equal(result(stage).status, 503);
+        replace(stage, &stage->ingest, PROCESS_INGEST);
+    }
+}
+
+static void WHIP_49_turn_credentials_come_with_the_201_alone(void **state)
+{
+    struct stage *stage = *state;
+    assert_string_equal(go_live(stage, UINT64_MAX).turn.username, "1:t_one");
+    assert_string_equal(stage->sup.publications[0]->turn.username, "");
+    post(stage, 2, "other");
+    grant(stage, GRANT_WRONG_STREAM, 0, 0);
+    assert_string_equal(result(stage).turn.username, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(WHIP_01_a_good_post_reaches_every_role),
+        CASE(W1_nothing_is_done_before_auth_has_answered),
+        CASE(WHIP_21_refusals_leave_nothing),
+        CASE(WHIP_03_a_bad_offer_leaves_nothing),
+        CASE(T5_a_revoked_lease_ends_the_stream),
+        CASE(T1_the_deadline_ends_the_stream),
+        CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),
+        CASE(ingest_tells_its_own_end),
+        CASE(I5_ingest_can_not_hand_edge_a_bad_pair),
+        CASE(WHIP_49_turn_credentials_come_with_the_201_alone),
+        CASE(I5_ingest_gives_back_only_paths_that_it_was_given),
+        CASE(T1_a_passed_deadline_does_not_keep_the_loop_awake),
+        CASE(T6_without_auth_new_publishers_wait_and_live_ones_stay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* Requests on session URLs. */
+#include "tests/unit/supervisor/supervisor_stage.h"
+
+static void WHIP_30_delete_ends_and_the_url_tells_why(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    open_segment(stage, bound(stage).session, 500, 0);
+    session(stage, SESSION_GET, m.url_id);
+    assert_int_equal(session_result(stage).status, 200);
+    session(stage, SESSION_DELETE, m.url_id);
+    grant(stage, GRANT_OK, 0, 0);
+    assert_int_equal(session_result(stage).status, 200);
+    assert_true(hear(&stage->ingest, MSG_END, &heard));
+    assert_true(hear(&stage->transcode, MSG_END, &heard));
+    assert_true(hear(&stage->edge, MSG_FORGET, &heard));
+    assert_true(hear(&stage->auth, MSG_LEASE_RELEASE, &heard));
+    session(stage, SESSION_GET, m.url_id);
+    struct msg_session_result after = session_result(stage);
+    assert_int_equal(after.status, 404);
+    assert_int_equal(after.end_reason, END_DELETED);
+    session(stage, SESSION_DELETE, m.url_id); /* a second DELETE */
+    grant(stage, GRANT_OK, 0, 0);
+    assert_int_equal(session_result(stage).status, 404);
+    assert_int_equal(playback_by_stream(&stage->sup, "demo")->state, STREAM_ENDED);
+}
+
+static void W4_delete_needs_the_token_of_the_session(void **state)
+{
+    struct stage *stage = *state;
+    struct heard ask;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    session(stage, SESSION_DELETE, m.url_id);
+    assert_true(hear(&stage->auth, MSG_LEASE_ASK, &ask));
+    struct msg_lease_grant other = {.request =
+                                        ((const struct msg_lease_ask *)(void *)ask.body)->request};
+    snprintf(other.grant.token_id, sizeof(other.grant.token_id), "t_two");
+    say(stage, &stage->auth, MSG_LEASE_GRANT, &other, NULL, 0);
+    assert_int_equal(session_result(stage).status, 404);
+    session(stage, SESSION_DELETE, m.url_id);
+    grant(stage, GRANT_UNKNOWN, 0, 0);
+    assert_int_equal(session_result(stage).status, 401);
+    assert_int_equal(publications(stage), 1);
+    assert_false(hear(&stage->ingest, MSG_END, &ask));
+}
+
+/* Without the address auth could not slow down who guesses tokens by DELETE. */
+static void H8_auth_learns_who_sends_a_token(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    session(stage, SESSION_DELETE, m.url_id);
+    assert_true(hear(&stage->auth, MSG_LEASE_ASK, &heard));
+    const struct msg_lease_ask *ask = (const void *)heard.body;
+    assert_int_equal(ask->purpose, LEASE_IDENTIFY);
+    assert_int_equal(ask->peer.family, 4);
+    assert_int_equal(ask->peer.ip[3], 7);
+    struct msg_lease_grant busy = {.request = ask->request, .grant = {.verdict = GRANT_BUSY}};
+    say(stage, &stage->auth, MSG_LEASE_GRANT, &busy, NULL, 0);
+    assert_int_equal(session_result(stage).status, 429);
+    assert_int_equal(publications(stage), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(WHIP_30_delete_ends_and_the_url_tells_why),
+        CASE(W4_delete_needs_the_token_of_the_session),
+        CASE(H8_auth_learns_who_sends_a_token),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/* A stream that is being published already. */
+#include "gateway/supervisor/takeover.h"
+#include "tests/unit/supervisor/supervisor_stage.h"
+
+static void WHIP_23_a_second_publisher_gets_409(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    const struct grant second = {.verdict = GRANT_OK, .lease_id = LEASE + 1};
+    go_live(stage, UINT64_MAX);
+    post(stage, 2, "demo");
+    grant_as(stage, "t_two", &second);
+    assert_int_equal(result(stage).status, 409);
+    assert_true(hear(&stage->auth, MSG_LEASE_RELEASE, &heard));
+    post(stage, 3, "demo");
+    grant(stage, GRANT_BUSY, 0, 0); /* the same one-stream token */
+    assert_int_equal(result(stage).status, 409);
+    assert_int_equal(publications(stage), 1);
+}
+
+#define STREAM "demo"
+
+/* The second publisher's POST, with a token of that policy; its worker is a fresh one. */
+static void challenge(struct stage *stage, const char *token_id, enum grant_clash clash,
+                      struct player *old_ingest)
+{
+    const struct grant grant = {.verdict = GRANT_OK,
+                                .lease_id = LEASE + 1,
+                                .remaining_us = UINT64_MAX,
+                                .clash = (uint8_t)clash};
+    relieve(stage, &stage->ingest, PROCESS_INGEST, old_ingest);
+    post(stage, 2, STREAM);
+    grant_as(stage, token_id, &grant);
+}
+
+/* The live session, with keys since long ago and its last packet that long ago. */
+static struct publication *make_silent(struct stage *stage, uint64_t silent_us)
+{
+    struct publication *p = publication_by_stream(&stage->sup, STREAM);
+    struct msg_ingest_state keyed = {.session = p->session, .state = INGEST_KEYED};
+    struct stats stats = {.last_packet_us = clock_now_us() - silent_us};
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &keyed, NULL, 0);
+    say(stage, &stage->ingest, MSG_STATS, &stats, NULL, 0);
+    assert_true(p->keyed);
+    p->keyed_us = 1;
+    return p;
+}
+
+/* Ends what challenge left: both workers, in either order. */
+static void finish(struct stage *stage, struct player *old_ingest)
+{
+    struct publication *p = old_ingest->process->owner;
+    if (p)
+        publication_on_ingest_exit(p);
+    leave(stage, old_ingest);
+}
+
+static void assert_replaced(struct stage *stage, const struct player *old_ingest,
+                            const char *old_url)
+{
+    struct heard heard;
+    assert_true(hear(old_ingest, MSG_END, &heard));
+    assert_int_equal(((const struct msg_end *)(const void *)heard.body)->reason, END_REPLACED);
+    assert_true(hear(&stage->edge, MSG_FORGET, &heard));
+    assert_true(hear(&stage->auth, MSG_LEASE_RELEASE, &heard));
+    assert_int_equal(((const struct msg_lease_release *)(const void *)heard.body)->lease_id, LEASE);
+    session(stage, SESSION_GET, old_url);
+    struct msg_session_result gone = session_result(stage);
+    assert_int_equal(gone.status, 404);
+    assert_int_equal(gone.end_reason, END_REPLACED);
+}
+
+static void WHIP_23_a_living_session_of_ones_own_is_tried_again(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    go_live(stage, UINT64_MAX);
+    make_silent(stage, 1000000);
+    challenge(stage, "t_one", CLASH_REFUSE, &old);
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.status, 409);
+    assert_int_equal(m.retry_after_s, 2);
+    assert_int_equal(publications(stage), 1);
+    finish(stage, &old);
+}
+
+static void WHIP_23_anothers_session_is_never_cut_by_refuse(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    go_live(stage, UINT64_MAX);
+    make_silent(stage, 60 * CLOCK_SECOND_US);
+    challenge(stage, "t_two", CLASH_REFUSE, &old);
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.status, 409);
+    assert_int_equal(m.retry_after_s, 0);
+    finish(stage, &old);
+}
+
+static void W5_a_silent_session_of_ones_own_is_taken_over(void **state)
+{
+    struct stage *stage = *state;
+    struct player old, old_transcode;
+    struct heard heard;
+    struct msg_publish_result first = go_live(stage, UINT64_MAX);
+    open_segment(stage, bound(stage).session, 500, 0);
+    make_silent(stage, TAKEOVER_STALE_US + 1);
+    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old_transcode);
+    challenge(stage, "t_one", CLASH_REFUSE, &old);
+    assert_false(hear(&old, MSG_END, &heard)); /* not before there is an answer */
+    answer_offer(stage, 201);
+    assert_int_equal(result(stage).status, 201);
+    assert_replaced(stage, &old, first.url_id);
+    pong(stage, &old_transcode);
+    struct msg_transcode_bind m = bound(stage); /* one discontinuity, no ENDLIST */
+    assert_int_equal(m.continues, 1);
+    assert_int_equal(m.next_msn, 501);
+    assert_int_equal(m.next_discontinuity, 1);
+    struct playback *pb = playback_by_stream(&stage->sup, STREAM);
+    assert_int_equal(pb->state, STREAM_LIVE);
+    pb->previous = NULL;
+    leave(stage, &old_transcode);
+    finish(stage, &old);
+    assert_int_equal(publications(stage), 1);
+}
+
+static void W5_a_session_of_ones_own_without_keys_is_taken_over(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    struct msg_publish_result first = go_live(stage, UINT64_MAX);
+    challenge(stage, "t_one", CLASH_REFUSE, &old);
+    answer_offer(stage, 201);
+    assert_int_equal(result(stage).status, 201);
+    assert_replaced(stage, &old, first.url_id);
+    finish(stage, &old);
+}
+
+static void W5_take_over_cuts_whatever_is_live(void **state)
+{
+    struct stage *stage = *state;
+    struct player old, old_transcode;
+    struct heard heard;
+    stage->sup.conf.rejoin_window_s = 0; /* no window is needed: there is no time between */
+    stage->sup.conf.max_streams = 1;     /* it is one stream before and after */
+    struct msg_publish_result first = go_live(stage, UINT64_MAX);
+    open_segment(stage, bound(stage).session, 500, 0);
+    make_silent(stage, 0);
+    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old_transcode);
+    challenge(stage, "t_two", CLASH_TAKE_OVER, &old);
+    answer_offer(stage, 201);
+    assert_int_equal(result(stage).status, 201);
+    assert_replaced(stage, &old, first.url_id);
+    pong(stage, &old_transcode);
+    assert_int_equal(bound(stage).continues, 1);
+    while (hear(&stage->web, MSG_STREAM_STATE, &heard))
+        assert_int_not_equal(((const struct msg_stream_state *)(const void *)heard.body)->state,
+                             STREAM_ENDED);
+    playback_by_stream(&stage->sup, STREAM)->previous = NULL;
+    leave(stage, &old_transcode);
+    finish(stage, &old);
+}
+
+static void W5_a_bad_offer_cuts_nobody(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    struct heard heard;
+    struct msg_publish_result first = go_live(stage, UINT64_MAX);
+    challenge(stage, "t_two", CLASH_TAKE_OVER, &old);
+    answer_offer(stage, 422);
+    assert_int_equal(result(stage).status, 422);
+    assert_false(hear(&old, MSG_END, &heard));
+    session(stage, SESSION_GET, first.url_id);
+    assert_int_equal(session_result(stage).status, 200);
+    finish(stage, &old);
+}
+
+static void W2_one_live_and_one_pending_per_stream(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    const struct grant third = {
+        .verdict = GRANT_OK, .lease_id = LEASE + 2, .clash = CLASH_TAKE_OVER};
+    go_live(stage, UINT64_MAX);
+    challenge(stage, "t_one", CLASH_TAKE_OVER, &old);
+    post(stage, 3, STREAM);
+    grant_as(stage, "t_three", &third);
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.request, 3);
+    assert_int_equal(m.status, 409);
+    assert_int_equal(publications(stage), 2);
+    finish(stage, &old);
+}
+
+/* The one that was to be replaced went by itself: nothing else is cut. */
+static void W5_what_has_gone_meanwhile_is_not_replaced(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    struct msg_publish_result first = go_live(stage, UINT64_MAX);
+    challenge(stage, "t_two", CLASH_TAKE_OVER, &old);
+    session(stage, SESSION_DELETE, first.url_id);
+    grant(stage, GRANT_OK, 0, 0);
+    assert_int_equal(session_result(stage).status, 200);
+    answer_offer(stage, 201);
+    assert_int_equal(result(stage).status, 201);
+    session(stage, SESSION_GET, first.url_id);
+    assert_int_equal(session_result(stage).end_reason, END_DELETED);
+    finish(stage, &old);
+    assert_int_equal(publications(stage), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(WHIP_23_a_second_publisher_gets_409),
+        CASE(WHIP_23_a_living_session_of_ones_own_is_tried_again),
+        CASE(WHIP_23_anothers_session_is_never_cut_by_refuse),
+        CASE(W5_a_silent_session_of_ones_own_is_taken_over),
+        CASE(W5_a_session_of_ones_own_without_keys_is_taken_over),
+        CASE(W5_take_over_cuts_whatever_is_live),
+        CASE(W5_a_bad_offer_cuts_nobody),
+        CASE(W2_one_live_and_one_pending_per_stream),
+        CASE(W5_what_has_gone_meanwhile_is_not_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
