@@ -56,41 +56,85 @@ static json_t *joined(json_t *object, json_t *more)
     return object;
 }
 
+/* Frames that did not come out, by reason (stats.h). */
+static json_t *frames_dropped(const struct stats_track *t)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "damaged", number(t->damaged), "held", number(t->held),
+                     "too_large", number(t->too_large), "too_many", number(t->too_many));
+}
+
 static json_t *track(const struct stats_track *t)
 {
-    json_t *object =
-        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "codec", codec_text(t->codec),
-                  "packets", number(t->packets), "bytes", number(t->bytes), "frames",
-                  number(t->frames), "key_frames", number(t->key_frames), "lost", number(t->lost),
-                  "overtaken", number(t->overtaken), "layers", number(t->layers));
-    json_t *repair = json_pack("{s:o, s:o, s:o, s:o}", "recovered_rtx", number(t->recovered_rtx),
-                               "recovered_same", number(t->recovered_same), "nacked",
-                               number(t->nacked), "plis", number(t->plis));
+    json_t *object = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "codec", codec_text(t->codec), "packets",
+        number(t->packets), "bytes", number(t->bytes), "frames", number(t->frames), "key_frames",
+        number(t->key_frames), "lost", number(t->lost), "overtaken", number(t->overtaken), "layers",
+        number(t->layers), "frames_dropped", frames_dropped(t));
+    json_t *repair =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "recovered_rtx", number(t->recovered_rtx),
+                  "recovered_same", number(t->recovered_same), "nacked", number(t->nacked), "plis",
+                  number(t->plis), "firs", number(t->firs));
     json_t *way = json_pack(
         "{s:o, s:o, s:f, s:f, s:f, s:f}", "bitrate_bps", number(t->bitrate_bps), "loss_permille",
         number(t->loss_permille), "jitter_ms", t->jitter_us / ADMINJSON_US_PER_MS, "hold_ms",
         t->hold_us / ADMINJSON_US_PER_MS, "hold_max_ms", t->hold_max_us / ADMINJSON_US_PER_MS,
         "deadline_ms", t->deadline_us / ADMINJSON_US_PER_MS);
-    return joined(joined(object, repair), way);
+    json_t *picture = json_pack("{s:o, s:o, s:f, s:f}", "width", number(t->width), "height",
+                                number(t->height), "frame_rate", t->frame_rate_milli / 1000.0,
+                                "pause_ms", t->pause_us / ADMINJSON_US_PER_MS);
+    return joined(joined(joined(object, repair), way), picture);
 }
 
+static const char *transport_text(uint8_t transport)
+{
+    static const char *const names[TRANSPORT_COUNT] = {
+        [TRANSPORT_UDP] = "udp", [TRANSPORT_TCP] = "tcp"};
+    return transport < TRANSPORT_COUNT ? names[transport] : "unknown";
+}
+
+static const char *family_text(uint8_t family)
+{
+    if (family == 4)
+        return "ipv4";
+    return family == 6 ? "ipv6" : "none";
+}
+
+/* Of the way between publisher and gateway. */
+static json_t *way(const struct stats *stats)
+{
+    return json_pack("{s:f, s:s, s:s, s:s, s:s, s:s}", "round_trip_ms",
+                     stats->round_trip_us / ADMINJSON_US_PER_MS, "round_trip_from",
+                     stats_round_trip_name(stats->round_trip), "feedback",
+                     stats_feedback_name(stats->feedback), "client",
+                     stats_client_name(stats->client), "transport",
+                     transport_text(stats->transport), "family", family_text(stats->family));
+}
+
+/* Packets that were refused, by reason. */
+static json_t *refused(const struct stats *stats)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "bad_srtp", number(stats->bad_srtp),
+                     "replayed", number(stats->replayed), "malformed", number(stats->malformed),
+                     "unexpected", number(stats->unexpected), "over_limit",
+                     number(stats->over_limit), "dropped", number(stats->dropped));
+}
+
+/* The worker's figures are as hostile as the worker: each is bounded by its type, and what names
+ * something is looked up. */
 static json_t *media(const struct stats *stats)
 {
-    json_t *object =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "packets",
-                  number(stats->packets), "frames", number(stats->frames), "lost",
-                  number(stats->lost), "recovered", number(stats->recovered), "dropped",
-                  number(stats->dropped), "bitrate_bps", number(stats->bitrate_bps), "width",
-                  number(stats->width), "height", number(stats->height), "video_codec",
-                  codec_text(stats->video_codec), "audio_codec", codec_text(stats->audio_codec));
-    json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:o, s:f, s:s, s:s, s:o, s:o}", "bytes", number(stats->bytes), "bad_srtp",
-        number(stats->bad_srtp), "replayed", number(stats->replayed), "over_limit",
-        number(stats->over_limit), "round_trip_ms", stats->round_trip_us / ADMINJSON_US_PER_MS,
-        "feedback", stats_feedback_name(stats->feedback), "client",
-        stats_client_name(stats->client), "video", track(&stats->tracks[TRACK_VIDEO]), "audio",
-        track(&stats->tracks[TRACK_AUDIO]));
-    return joined(object, more);
+    json_t *object = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "packets", number(stats->packets),
+        "bytes", number(stats->bytes), "frames", number(stats->frames), "lost", number(stats->lost),
+        "recovered", number(stats->recovered), "bitrate_bps", number(stats->bitrate_bps), "width",
+        number(stats->width), "height", number(stats->height), "video_codec",
+        codec_text(stats->video_codec), "audio_codec", codec_text(stats->audio_codec));
+    json_t *asked =
+        json_pack("{s:o, s:o, s:o, s:o}", "key_frames", number(stats->key_frames), "nacks",
+                  number(stats->nacks), "plis", number(stats->plis), "firs", number(stats->firs));
+    json_t *tracks = json_pack("{s:o, s:o}", "video", track(&stats->tracks[TRACK_VIDEO]), "audio",
+                               track(&stats->tracks[TRACK_AUDIO]));
+    return joined(joined(joined(joined(object, asked), refused(stats)), way(stats)), tracks);
 }
 
 json_t *adminjson_stream(const struct msg_ctl_row *row)

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define VALUE_MAX 96
+#define TITLE_WIDTH 24
+#define COLUMN_WIDTH 14
 
 /* ---- picking ---- */
 
@@ -51,6 +53,13 @@ static int64_t number_of(const json_t *object, const char *key)
     return json_is_integer(value) ? json_integer_value(value) : -1;
 }
 
+typedef void (*value_fn)(const json_t *object, const char *key, char to[VALUE_MAX]);
+
+static void word(const json_t *object, const char *key, char to[VALUE_MAX])
+{
+    snprintf(to, VALUE_MAX, "%s", text_of(object, key));
+}
+
 static void count(const json_t *object, const char *key, char to[VALUE_MAX])
 {
     int64_t value = number_of(object, key);
@@ -60,123 +69,174 @@ static void count(const json_t *object, const char *key, char to[VALUE_MAX])
         snprintf(to, VALUE_MAX, "%" PRId64, value);
 }
 
-static void milliseconds(const json_t *object, const char *key, char to[VALUE_MAX])
+static void tenths(const json_t *object, const char *key, const char *unit, char to[VALUE_MAX])
 {
     const json_t *value = json_object_get(object, key);
-    double ms = json_number_value(value);
-    if (json_is_number(value) && ms >= 0 && ms < 1e9)
-        snprintf(to, VALUE_MAX, "%.1f ms", ms);
+    double number = json_number_value(value);
+    if (json_is_number(value) && number >= 0 && number < 1e9)
+        snprintf(to, VALUE_MAX, "%.1f%s", number, unit);
     else
         snprintf(to, VALUE_MAX, "-");
 }
 
-static void duration(const json_t *object, const char *key, const char *none, char to[VALUE_MAX])
+static void milliseconds(const json_t *object, const char *key, char to[VALUE_MAX])
 {
-    int64_t seconds = number_of(object, key);
-    char text[CTLUNITS_MAX];
-    if (seconds >= 0)
-        ctlunits_duration((uint64_t)seconds, text);
-    snprintf(to, VALUE_MAX, "%s", seconds >= 0 ? text : none);
+    tenths(object, key, " ms", to);
 }
 
-static void bitrate(const json_t *object, char to[VALUE_MAX])
+static void rate(const json_t *object, const char *key, char to[VALUE_MAX])
 {
-    int64_t bps = number_of(object, "bitrate_bps");
+    tenths(object, key, "", to);
+}
+
+static void permille(const json_t *object, const char *key, char to[VALUE_MAX])
+{
+    int64_t value = number_of(object, key);
+    if (value >= 0 && value <= 1000)
+        snprintf(to, VALUE_MAX, "%d.%d %%", (int)value / 10, (int)value % 10);
+    else
+        snprintf(to, VALUE_MAX, "-");
+}
+
+static void bitrate(const json_t *object, const char *key, char to[VALUE_MAX])
+{
+    int64_t bps = number_of(object, key);
     char text[CTLUNITS_MAX];
     if (bps >= 0)
         ctlunits_bitrate((uint64_t)bps, text);
     snprintf(to, VALUE_MAX, "%s", bps >= 0 ? text : "-");
 }
 
+/* Of audio there is none. */
+static void picture(const json_t *object, const char *key, char to[VALUE_MAX])
+{
+    int64_t width = number_of(object, key), height = number_of(object, "height");
+    if (width > 0 && height > 0)
+        snprintf(to, VALUE_MAX, "%" PRId64 "x%" PRId64, width, height);
+    else
+        snprintf(to, VALUE_MAX, "-");
+}
+
+static void duration(const json_t *object, const char *key, char to[VALUE_MAX])
+{
+    int64_t seconds = number_of(object, key);
+    char text[CTLUNITS_MAX];
+    if (seconds >= 0)
+        ctlunits_duration((uint64_t)seconds, text);
+    snprintf(to, VALUE_MAX, "%s", seconds >= 0 ? text : "-");
+}
+
 /* ---- the page ---- */
+
+/* One figure of each track: in the track's object, or in its `group`. */
+struct track_row {
+    const char *title;
+    const char *key; /* NULL: a heading */
+    value_fn format;
+    const char *group;
+};
+
+static const struct track_row track_rows[] = {
+    {"Codec", "codec", word, NULL},
+    {"Picture", "width", picture, NULL},
+    {"Layers", "layers", count, NULL},
+    {"Bitrate", "bitrate_bps", bitrate, NULL},
+    {"Frames per second", "frame_rate", rate, NULL},
+    {"Longest pause", "pause_ms", milliseconds, NULL},
+    {"Frames", NULL, NULL, NULL},
+    {"  passed on", "frames", count, NULL},
+    {"  of them key frames", "key_frames", count, NULL},
+    {"  dropped, damaged", "damaged", count, "frames_dropped"},
+    {"  dropped, no key frame", "held", count, "frames_dropped"},
+    {"  dropped, too large", "too_large", count, "frames_dropped"},
+    {"  dropped, too many", "too_many", count, "frames_dropped"},
+    {"Packets", NULL, NULL, NULL},
+    {"  received", "packets", count, NULL},
+    {"  overtaken", "overtaken", count, NULL},
+    {"  repaired by RTX", "recovered_rtx", count, NULL},
+    {"  repaired by repeat", "recovered_same", count, NULL},
+    {"  given up as lost", "lost", count, NULL},
+    {"Requests", NULL, NULL, NULL},
+    {"  for packets (NACK)", "nacked", count, NULL},
+    {"  for key frames (PLI)", "plis", count, NULL},
+    {"  for key frames (FIR)", "firs", count, NULL},
+    {"Network", NULL, NULL, NULL},
+    {"  loss before repair", "loss_permille", permille, NULL},
+    {"  jitter", "jitter_ms", milliseconds, NULL},
+    {"  mean wait for order", "hold_ms", milliseconds, NULL},
+    {"  longest wait", "hold_max_ms", milliseconds, NULL},
+    {"  longest wait allowed", "deadline_ms", milliseconds, NULL},
+};
+
+static const struct {
+    const char *title;
+    const char *key;
+} refused_rows[] = {
+    {"  not authentic", "bad_srtp"},    {"  replayed", "replayed"},
+    {"  malformed", "malformed"},       {"  unexpected", "unexpected"},
+    {"  over the limit", "over_limit"}, {"  other", "dropped"},
+};
 
 static void line(FILE *to, const char *title, const char *value)
 {
-    fprintf(to, "%-14s %s\n", title, value);
+    fprintf(to, "%-*s %s\n", TITLE_WIDTH, title, value);
 }
 
-/* One line: what is counted, under which keys. */
-static void counts(FILE *to, const char *title, const json_t *object, const char *const keys[][2],
-                   size_t key_count)
+static void print_head(FILE *to, const json_t *stream, const json_t *media)
 {
-    fprintf(to, "%-14s ", title);
-    for (size_t i = 0; i < key_count; i++) {
-        char value[VALUE_MAX];
-        count(object, keys[i][1], value);
-        fprintf(to, "%s%s %s", i > 0 ? ", " : "", value, keys[i][0]);
-    }
-    fputs("\n", to);
-}
-
-#define COUNTS(to, title, object, keys)                                                            \
-    counts(to, title, object, keys, sizeof(keys) / sizeof((keys)[0]))
-
-static void print_way(FILE *to, const json_t *track)
-{
-    int64_t permille = number_of(track, "loss_permille");
-    char jitter[VALUE_MAX], hold[VALUE_MAX], hold_max[VALUE_MAX], loss[VALUE_MAX] = "-";
-    milliseconds(track, "jitter_ms", jitter);
-    milliseconds(track, "hold_ms", hold);
-    milliseconds(track, "hold_max_ms", hold_max);
-    if (permille >= 0 && permille <= 1000)
-        snprintf(loss, sizeof(loss), "%d.%d %%", (int)permille / 10, (int)permille % 10);
-    fprintf(to, "%-14s loss %s, jitter %s, waits %s, at most %s\n", "  network:", loss, jitter,
-            hold, hold_max);
-}
-
-static void print_track(FILE *to, const char *name, const json_t *track)
-{
-    static const char *const frames[][2] = {{"frames", "frames"}, {"key frames", "key_frames"}};
-    static const char *const packets[][2] = {
-        {"packets", "packets"}, {"lost", "lost"}, {"overtaken", "overtaken"}};
-    static const char *const repairs[][2] = {{"by RTX", "recovered_rtx"},
-                                             {"repeated", "recovered_same"},
-                                             {"asked for", "nacked"},
-                                             {"PLI", "plis"}};
-    char rate[VALUE_MAX], layers[VALUE_MAX];
-    const char *codec = text_of(track, "codec");
-    bitrate(track, rate);
-    count(track, "layers", layers);
-    fprintf(to, "%-14s %s, %s, layers: %s\n", name, codec, rate, layers);
-    if (strcmp(codec, "none") == 0)
-        return;
-    COUNTS(to, "  media:", track, frames);
-    COUNTS(to, "  packets:", track, packets);
-    COUNTS(to, "  repairs:", track, repairs);
-    print_way(to, track);
-}
-
-static void print_session(FILE *to, const json_t *media)
-{
-    static const char *const refused[][2] = {{"not authentic", "bad_srtp"},
-                                             {"replayed", "replayed"},
-                                             {"over the limit", "over_limit"},
-                                             {"other", "dropped"}};
-    char value[VALUE_MAX], width[VALUE_MAX], height[VALUE_MAX];
-    line(to, "client:", text_of(media, "client"));
-    bitrate(media, value);
-    line(to, "bitrate:", value);
-    count(media, "width", width);
-    count(media, "height", height);
-    fprintf(to, "%-14s %sx%s\n", "picture:", width, height);
+    char value[VALUE_MAX], more[VALUE_MAX];
+    line(to, "Stream", text_of(stream, "stream"));
+    line(to, "State", text_of(stream, "state"));
+    duration(stream, "age_s", value);
+    line(to, "Live for", value);
+    duration(stream, "remaining_s", value);
+    line(to, "Time left",
+         json_is_null(json_object_get(stream, "remaining_s")) ? "no limit" : value);
+    line(to, "Token", text_of(stream, "token"));
+    line(to, "Publisher", text_of(media, "client"));
+    fprintf(to, "%-*s %s, %s\n", TITLE_WIDTH, "Path", text_of(media, "transport"),
+            text_of(media, "family"));
     milliseconds(media, "round_trip_ms", value);
-    line(to, "round trip:", value);
-    line(to, "feedback:", text_of(media, "feedback"));
-    COUNTS(to, "refused:", media, refused);
+    fprintf(to, "%-*s %s (from %s)\n", TITLE_WIDTH, "Round trip", value,
+            text_of(media, "round_trip_from"));
+    bitrate(media, "bitrate_bps", value);
+    count(media, "packets", more);
+    fprintf(to, "%-*s %s, %s packets\n", TITLE_WIDTH, "Received", value, more);
+    line(to, "Rate control", text_of(media, "feedback"));
+}
+
+static void print_tracks(FILE *to, const json_t *video, const json_t *audio)
+{
+    const json_t *const tracks[] = {video, audio};
+    fprintf(to, "\n%-*s %*s%*s\n", TITLE_WIDTH, "", COLUMN_WIDTH, "video", COLUMN_WIDTH, "audio");
+    for (size_t i = 0; i < sizeof(track_rows) / sizeof(track_rows[0]); i++) {
+        const struct track_row *row = &track_rows[i];
+        if (!row->key) {
+            fprintf(to, "%s\n", row->title);
+            continue;
+        }
+        fprintf(to, "%-*s ", TITLE_WIDTH, row->title);
+        for (size_t k = 0; k < 2; k++) {
+            const json_t *from = row->group ? json_object_get(tracks[k], row->group) : tracks[k];
+            bool absent = strcmp(text_of(tracks[k], "codec"), "none") == 0;
+            char value[VALUE_MAX] = "-";
+            if (!absent)
+                row->format(from, row->key, value);
+            fprintf(to, "%*s", COLUMN_WIDTH, value);
+        }
+        fputs("\n", to);
+    }
 }
 
 void ctlstream_print(FILE *to, const json_t *stream)
 {
     const json_t *media = json_object_get(stream, "media");
-    char value[VALUE_MAX];
-    line(to, "stream:", text_of(stream, "stream"));
-    line(to, "state:", text_of(stream, "state"));
-    line(to, "token:", text_of(stream, "token"));
-    duration(stream, "age_s", "-", value);
-    line(to, "age:", value);
-    duration(stream, "remaining_s", "no limit", value);
-    line(to, "left:", value);
-    print_session(to, media);
-    print_track(to, "video:", json_object_get(media, "video"));
-    print_track(to, "audio:", json_object_get(media, "audio"));
+    print_head(to, stream, media);
+    print_tracks(to, json_object_get(media, "video"), json_object_get(media, "audio"));
+    fputs("Refused packets\n", to);
+    for (size_t i = 0; i < sizeof(refused_rows) / sizeof(refused_rows[0]); i++) {
+        char value[VALUE_MAX];
+        count(media, refused_rows[i].key, value);
+        fprintf(to, "%-*s %*s\n", TITLE_WIDTH, refused_rows[i].title, COLUMN_WIDTH, value);
+    }
 }

@@ -13,13 +13,17 @@
 #define TRACK                                                                                      \
     "{\"codec\":\"h264\",\"packets\":101,\"frames\":102,\"key_frames\":103,\"lost\":104,"          \
     "\"overtaken\":105,\"layers\":3,\"recovered_rtx\":106,\"recovered_same\":107,\"nacked\":108,"  \
-    "\"plis\":109,\"bitrate_bps\":2400000,\"loss_permille\":123,\"jitter_ms\":4.26,"               \
-    "\"hold_ms\":7,\"hold_max_ms\":209.6}"
+    "\"plis\":109,\"firs\":110,\"frames_dropped\":{\"damaged\":111,\"held\":112,"                  \
+    "\"too_large\":113,\"too_many\":114},\"width\":1280,\"height\":720,\"frame_rate\":29.97,"      \
+    "\"pause_ms\":66.7,\"bitrate_bps\":2400000,\"loss_permille\":123,\"jitter_ms\":4.26,"          \
+    "\"hold_ms\":7,\"hold_max_ms\":209.6,\"deadline_ms\":300}"
 #define STREAM                                                                                     \
     "{\"stream\":\"demo\",\"state\":\"live\",\"token\":\"t_1\",\"age_s\":65,\"remaining_s\":null," \
     "\"media\":{\"client\":\"Firefox\",\"feedback\":\"transport-cc\",\"bitrate_bps\":2500000,"     \
-    "\"width\":1280,\"height\":720,\"round_trip_ms\":52.5,\"bad_srtp\":201,\"replayed\":202,"      \
-    "\"over_limit\":203,\"dropped\":204,\"video\":" TRACK ",\"audio\":{\"codec\":\"none\"}}}"
+    "\"packets\":100,\"round_trip_ms\":52.5,\"round_trip_from\":\"rtcp\",\"transport\":\"udp\","   \
+    "\"family\":\"ipv6\",\"bad_srtp\":201,\"replayed\":202,\"malformed\":205,"                     \
+    "\"unexpected\":206,\"over_limit\":203,\"dropped\":204,\"video\":" TRACK                       \
+    ",\"audio\":{\"codec\":\"none\"}}}"
 
 static char *print(const char *json)
 {
@@ -35,21 +39,95 @@ static char *print(const char *json)
     return text;
 }
 
-static void every_counter_is_shown(void **state)
+/* The line that begins with the title, with its first and last word: title and the video's value.
+ */
+static void expect_line(const char *text, const char *title, const char *value)
 {
-    static const char *const wanted[] = {
-        "demo",          "live",         "t_1",          "1m 5s",     "no limit",
-        "Firefox",       "transport-cc", "2.5 Mbit/s",   "1280x720",  "52.5 ms",
-        "201 not authe", "202 replayed", "203 over the", "204 other", "h264, 2.4 Mbit/s",
-        "101 packets",   "102 frames",   "103 key",      "104 lost",  "105 overtaken",
-        "106 by RTX",    "107 repeated", "108 asked",    "109 PLI",   "loss 12.3 %",
-        "jitter 4.3 ms", "waits 7.0 ms", "209.6 ms",     "layers: 3", "none"};
+    char line[200];
+    size_t len = strlen(title);
+    for (const char *at = text; at; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, title, len) != 0 || at[len] != ' ')
+            continue;
+        size_t end = strcspn(at, "\n");
+        assert_true(end < sizeof(line));
+        memcpy(line, at, end);
+        line[end] = '\0';
+        if (!strstr(line, value))
+            print_error("%s: no %s\n", line, value);
+        assert_non_null(strstr(line, value));
+        return;
+    }
+    print_error("no line %s in\n%s", title, text);
+    fail();
+}
+
+static void stats_every_counter_has_a_line(void **state)
+{
+    static const char *const wanted[][2] = {
+        {"Stream", "demo"},
+        {"State", "live"},
+        {"Live for", "1m 5s"},
+        {"Time left", "no limit"},
+        {"Token", "t_1"},
+        {"Publisher", "Firefox"},
+        {"Path", "udp, ipv6"},
+        {"Round trip", "52.5 ms (from rtcp)"},
+        {"Received", "2.5 Mbit/s, 100 packets"},
+        {"Rate control", "transport-cc"},
+        {"Codec", "h264"},
+        {"Picture", "1280x720"},
+        {"Layers", "3"},
+        {"Bitrate", "2.4 Mbit/s"},
+        {"Frames per second", "30.0"},
+        {"Longest pause", "66.7 ms"},
+        {"  passed on", "102"},
+        {"  of them key frames", "103"},
+        {"  dropped, damaged", "111"},
+        {"  dropped, no key frame", "112"},
+        {"  dropped, too large", "113"},
+        {"  dropped, too many", "114"},
+        {"  received", "101"},
+        {"  overtaken", "105"},
+        {"  repaired by RTX", "106"},
+        {"  repaired by repeat", "107"},
+        {"  given up as lost", "104"},
+        {"  for packets (NACK)", "108"},
+        {"  for key frames (PLI)", "109"},
+        {"  for key frames (FIR)", "110"},
+        {"  loss before repair", "12.3 %"},
+        {"  jitter", "4.3 ms"},
+        {"  mean wait for order", "7.0 ms"},
+        {"  longest wait", "209.6 ms"},
+        {"  longest wait allowed", "300.0 ms"},
+        {"  not authentic", "201"},
+        {"  replayed", "202"},
+        {"  malformed", "205"},
+        {"  unexpected", "206"},
+        {"  over the limit", "203"},
+        {"  other", "204"},
+    };
     (void)state;
     char *text = print(STREAM);
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        if (!strstr(text, wanted[i]))
-            print_error("missing: %s in\n%s", wanted[i], text);
-        assert_non_null(strstr(text, wanted[i]));
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        expect_line(text, wanted[i][0], wanted[i][1]);
+    free(text);
+}
+
+/* The figures of both tracks end in the same columns. */
+static void stats_columns_are_aligned(void **state)
+{
+    (void)state;
+    char *text = print(STREAM);
+    const char *head = strstr(text, "video");
+    assert_non_null(head);
+    size_t width = strcspn(head, "\n") + (size_t)(head - strstr(text, "\n\n")) - 2;
+    const char *at = strstr(text, "Codec");
+    for (; at && strncmp(at, "Refused", 7) != 0; at = strchr(at, '\n') + 1) {
+        size_t len = strcspn(at, "\n");
+        if (strchr("FPRN", at[0]) && len < 20)
+            continue; /* a heading */
+        assert_int_equal(len, width);
     }
     free(text);
 }
@@ -90,7 +168,8 @@ static void the_stream_is_picked_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_counter_is_shown),
+        cmocka_unit_test(stats_every_counter_has_a_line),
+        cmocka_unit_test(stats_columns_are_aligned),
         cmocka_unit_test(odd_values_are_dashes),
         cmocka_unit_test(the_stream_is_picked_by_name),
     };
