@@ -29,7 +29,8 @@ struct answer_local session_local(const struct session *s)
                                  .max_bitrate_kbps = max_bitrate_kbps(s),
                                  .dtls_client = true,
                                  .transport_cc = true,
-                                 .simulcast = true};
+                                 .simulcast = true,
+                                 .codecs = ANSWER_CODECS_ALL};
     cert_fingerprint(s->cert, &local.fingerprint);
     return local;
 }
