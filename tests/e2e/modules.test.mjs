@@ -7,7 +7,8 @@ import { Pace } from '../../web/ui/pace.js';
 import { bitrate, clock, streamName } from '../../web/ui/page.js';
 import { firstVariant, readMedia } from '../../web/ui/playlist.js';
 import { deviceTrouble, ended, noPath, refusal } from '../../web/ui/reasons.js';
-import { candidatesOf } from '../../web/ui/whip.js';
+import { Sender } from '../../web/ui/sender.js';
+import { candidatesOf, fragmentOf, iceServersOf, restartedAnswer } from '../../web/ui/whip.js';
 
 /** A player in numbers: parts of 200 ms arrive, late by jitter(n); gives what the viewer had. */
 function play(pace, seconds, jitter, lead) {
@@ -121,4 +122,204 @@ test('words: a path that did not form names addresses and ports', () => {
     const { text } = noPath(candidatesOf(sdp));
     assert.match(text, /192\.0\.2\.7 UDP port 8443, \[2001:db8::7\] UDP port 8443/);
     assert.match(noPath([]).text, /named none/);
+});
+
+test('WHIP-49 links: one server each, whatever stands in the quotes', () => {
+    const credential = 'username="17:a, <b>; c"; credential="x\\"y=="; credential-type="password"';
+    const link =
+        '<stun:stun.example:3478>; rel="ice-server", ' +
+        `<turn:turn.example?transport=udp>; rel="ice-server"; ${credential}, ` +
+        '<turns:no-credential.example>; rel="ice-server", ' +
+        '<https://elsewhere.example/>; rel="ice-server", ' +
+        '<urn:x>; rel="urn:ietf:params:whip:ext:example"';
+    assert.deepEqual(iceServersOf(link), [
+        { urls: 'stun:stun.example:3478' },
+        {
+            urls: 'turn:turn.example?transport=udp',
+            username: '17:a, <b>; c',
+            credential: 'x"y==',
+        },
+    ]);
+    assert.deepEqual(iceServersOf(''), []);
+    assert.deepEqual(iceServersOf('<<<";rel="ice-server'), []);
+});
+
+const lines = (...all) => all.map((line) => `${line}\r\n`).join('');
+
+const OFFER = lines(
+    'v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', 'a=group:BUNDLE 0 1', 'a=ice-options:trickle',
+    'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=ice-ufrag:new1', 'a=ice-pwd:newnewnewnewnewnewnewn', 'a=mid:0',
+    'a=fingerprint:sha-256 AA', 'a=candidate:1 1 udp 1 192.0.2.1 9 typ host',
+    'm=audio 9 UDP/TLS/RTP/SAVPF 111', 'a=ice-ufrag:new1', 'a=ice-pwd:newnewnewnewnewnewnewn', 'a=mid:1',
+);
+const ANSWER = lines(
+    'v=0', 'o=- 3 4 IN IP4 127.0.0.1', 's=-', 't=0 0', 'a=group:BUNDLE 0 1', 'a=ice-lite',
+    'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=ice-ufrag:old1', 'a=ice-pwd:oldoldoldoldoldoldoldo', 'a=mid:0',
+    'a=candidate:1 1 udp 1 192.0.2.7 8443 typ host', 'a=end-of-candidates', 'a=setup:passive',
+    'm=audio 9 UDP/TLS/RTP/SAVPF 111', 'a=mid:1', 'a=recvonly',
+);
+const REPLY = lines(
+    'a=ice-lite', 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=mid:0', 'a=ice-ufrag:next', 'a=ice-pwd:nextnextnextnextnextne',
+    'a=candidate:9 1 udp 1 192.0.2.8 8443 typ host', 'a=end-of-candidates',
+);
+
+test('WHIP-58 WHIP-65 a restart says the new name and password, of the first section', () => {
+    assert.equal(
+        fragmentOf(OFFER),
+        lines(
+            'a=group:BUNDLE 0 1', 'a=ice-options:trickle', 'm=video 9 UDP/TLS/RTP/SAVPF 96',
+            'a=ice-ufrag:new1', 'a=ice-pwd:newnewnewnewnewnewnewn', 'a=mid:0',
+            'a=candidate:1 1 udp 1 192.0.2.1 9 typ host',
+        ),
+    );
+});
+
+test('WHIP-63 a restarted answer has the new candidates only, all else as before', () => {
+    const expected = ANSWER.replace('old1', 'next')
+        .replace('oldoldoldoldoldoldoldo', 'nextnextnextnextnextne')
+        .replace('a=candidate:1 1 udp 1 192.0.2.7 8443 typ host\r\na=end-of-candidates\r\n', '')
+        .replace(
+            'a=setup:passive\r\n',
+            'a=setup:passive\r\na=candidate:9 1 udp 1 192.0.2.8 8443 typ host\r\na=end-of-candidates\r\n',
+        );
+    assert.equal(restartedAnswer(ANSWER, REPLY), expected);
+    const sound = ANSWER.split('m=audio')[0]; // one section only
+    assert.equal(restartedAnswer(sound, REPLY), expected.split('m=audio')[0]);
+    assert.equal(restartedAnswer(ANSWER, 'a=ice-ufrag:next\r\n'), null);
+});
+
+/** A browser's connection as far as Sender sees it, and a gateway that answers by script. */
+class Connection {
+    constructor(configuration) {
+        Object.assign(this, { configuration, iceConnectionState: 'new', done: [] });
+        this.transport = { state: 'new' };
+    }
+    getSenders = () => [{ transport: this.transport }];
+    getTransceivers = () => [];
+    getStats = async () => new Map();
+    addTransceiver = () => ({});
+    setConfiguration = (configuration) => (this.configuration = configuration);
+    createOffer = async ({ iceRestart }) => ({ type: 'offer', sdp: OFFER, iceRestart });
+    close = () => this.done.push('close');
+    async setLocalDescription(description) {
+        this.done.push(description?.type === 'rollback' ? 'rollback' : 'offer');
+        this.localDescription = { sdp: OFFER };
+    }
+    async setRemoteDescription({ sdp }) {
+        this.done.push('answer');
+        this.remote = sdp;
+    }
+    enter(state) {
+        this.iceConnectionState = state;
+        this.oniceconnectionstatechange();
+    }
+}
+
+/** A Sender that is on the air; patch(request) is the gateway's answer to PATCH. */
+async function onAir(t, patch) {
+    const asked = [];
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    const globals = { RTCPeerConnection: Connection, fetch: undefined };
+    globals.fetch = async (url, options = {}) => {
+        const method = options.method ?? 'GET';
+        asked.push({ method, url: String(url), ...options });
+        if (method === 'POST') {
+            const headers = {
+                Location: '/whip/session/1',
+                Link: '<turn:t.example>; rel="ice-server"; username="u"; credential="c"',
+            };
+            return Object.defineProperty(new Response(ANSWER, { status: 201, headers }), 'url', {
+                value: 'http://gateway.example/whip/demo',
+            });
+        }
+        if (method === 'PATCH') {
+            return patch(options);
+        }
+        const of = String(url).includes('/whip/') ? 200 : 404;
+        return new Response(method === 'GET' && of === 404 ? 'nothing' : null, { status: of });
+    };
+    const before = Object.fromEntries(Object.keys(globals).map((name) => [name, globalThis[name]]));
+    Object.assign(globalThis, globals);
+    t.after(() => Object.assign(globalThis, before));
+    const ends = [];
+    const notices = [];
+    const sender = new Sender({
+        stream: 'demo',
+        token: 'secret',
+        codec: '',
+        maxBitrate: 1,
+        onStep() {},
+        onEnd: (reason) => ends.push(reason),
+        onNotice: (text) => notices.push(text),
+    });
+    sender.start({ getTracks: () => [] }).catch((error) => ends.push(error));
+    await turns(() => sender.pc.oniceconnectionstatechange);
+    sender.pc.transport.state = 'connected';
+    sender.pc.enter('connected');
+    sender.pc.transport.onstatechange();
+    t.after(() => sender.stop());
+    return { sender, pc: sender.pc, asked, ends, notices };
+}
+
+/** Lets promises run until it is so; timers stand still. */
+async function turns(isSo) {
+    for (let i = 0; i < 10000 && !isSo(); i++) {
+        await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(isSo());
+}
+
+test('WHIP-49 the servers of a 201 go into the connection', async (t) => {
+    const { pc } = await onAir(t, () => new Response(null, { status: 500 }));
+    assert.deepEqual(pc.configuration, {
+        bundlePolicy: 'max-bundle',
+        iceServers: [{ urls: 'turn:t.example', username: 'u', credential: 'c' }],
+    });
+});
+
+test('WHIP-59 a path that stays away is restarted by PATCH within its session', async (t) => {
+    const taken = () => new Response(REPLY, { status: 200, headers: { ETag: '"2"' } });
+    const { sender, pc, asked, ends, notices } = await onAir(t, taken);
+    const patches = () => asked.filter(({ method }) => method === 'PATCH');
+    pc.enter('disconnected');
+    t.mock.timers.tick(1999);
+    pc.enter('connected'); // it came back by itself
+    t.mock.timers.tick(5000);
+    assert.equal(patches().length, 0);
+    pc.enter('disconnected');
+    t.mock.timers.tick(2000);
+    await turns(() => sender.restarts === 1);
+    const [{ url, headers, body }] = patches();
+    assert.equal(url, 'http://gateway.example/whip/session/1');
+    assert.equal(headers['If-Match'], '*');
+    assert.equal(headers['Content-Type'], 'application/trickle-ice-sdpfrag');
+    assert.equal(headers.Authorization, 'Bearer secret');
+    assert.equal(body, fragmentOf(OFFER));
+    assert.equal(pc.remote, restartedAnswer(ANSWER, REPLY));
+    pc.enter('connected');
+    assert.equal(notices.at(-1), '');
+    assert.match(notices.at(-2), /another way/);
+    assert.deepEqual(ends, []);
+    assert.equal(asked.filter(({ method }) => method === 'POST').length, 1);
+});
+
+test('WHIP-62 a refused restart is rolled back, and then the session is given up', async (t) => {
+    const { pc, ends } = await onAir(t, () => new Response(null, { status: 422 }));
+    pc.enter('failed');
+    await turns(() => ends.length > 0);
+    assert.ok(pc.done.includes('rollback'));
+    assert.equal(ends[0].end, 'path');
+    assert.equal(ends[0].retry, true); // the page posts anew
+});
+
+test('a restarted path that does not come up is given up', async (t) => {
+    const taken = () => new Response(REPLY, { status: 200 });
+    const { sender, pc, ends } = await onAir(t, taken);
+    pc.enter('failed');
+    await turns(() => sender.restarts === 1);
+    pc.iceConnectionState = 'checking';
+    await turns(() => (t.mock.timers.tick(100), sender.restarts === 1));
+    pc.iceConnectionState = 'failed';
+    await turns(() => (t.mock.timers.tick(100), ends.length > 0));
+    assert.equal(ends[0].end, 'path');
 });

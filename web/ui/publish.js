@@ -26,7 +26,16 @@ let run = 0; // each press of Go live and each stop makes older work void
 let startedAt = 0;
 
 /** What tests and the curious may read; never the token. */
-const seen = { page: 'publish', stream, state: 'idle', steps: {}, trouble: null, readings: null, retries: 0 };
+const seen = {
+    page: 'publish',
+    stream,
+    state: 'idle',
+    steps: {},
+    trouble: null,
+    readings: null,
+    retries: 0, // new sessions
+    restarts: 0, // of ICE, in this session
+};
 window.sluice = seen;
 
 const sparks = {
@@ -125,6 +134,15 @@ function showNumbers(now) {
     sparks.loss.push(now.loss * 100);
 }
 
+function showInterruption(text) {
+    const end = 'interrupted';
+    if (text) {
+        showTrouble({ title: 'The connection is interrupted', text, end }, 'warn');
+    } else if (seen.trouble?.end === end) {
+        showTrouble(null);
+    }
+}
+
 // ---- going live ----
 
 const sources = new Sources({
@@ -181,7 +199,9 @@ async function connect(mine) {
         onEnd: (reason) => mine === run && sender === current && ended(reason, mine),
         onNotice: (text) => {
             if (mine === run && seen.state === 'live') {
+                seen.restarts = current.restarts;
                 say(el('state'), text ? 'Interrupted' : 'Live');
+                showInterruption(text);
             }
         },
     });

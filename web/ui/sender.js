@@ -3,7 +3,15 @@
 import { look } from './playlist.js';
 import { ended, lost, noAnswer, noKeys, noPath, refusal } from './reasons.js';
 import { sleep } from './page.js';
-import { askSession, candidatesOf, deleteSession, postOffer } from './whip.js';
+import {
+    askSession,
+    candidatesOf,
+    deleteSession,
+    fragmentOf,
+    postOffer,
+    restartedAnswer,
+    restartIce,
+} from './whip.js';
 
 /** The steps after the devices, in order; ids are those of the list in the page. */
 export const STEPS = ['answer', 'path', 'keys', 'frame', 'playable'];
@@ -11,6 +19,10 @@ export const STEPS = ['answer', 'path', 'keys', 'frame', 'playable'];
 const CONNECT_MS = 12000; // the gateway frees a session without keys after 10 s (WHIP-70)
 const ASK_EVERY_MS = 2000;
 const DELETE_MS = 1500;
+const PATIENCE_MS = 2000; // an interrupted path may come back by itself so long
+const REPAIR_MS = 8000; // a restarted one must be up by then
+const DIRECT_MS = 3000; // a first path gets so long before relays are tried
+const BUNDLE = { bundlePolicy: 'max-bundle' };
 
 /** A refusal or failure that the page shows: title, text; retry says whether trying again helps. */
 export class Trouble extends Error {
@@ -38,9 +50,10 @@ export class Sender {
      */
     constructor({ stream, token, codec, maxBitrate, onStep, onEnd, onNotice }) {
         Object.assign(this, { stream, token, codec, maxBitrate, onStep, onEnd, onNotice });
-        this.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+        this.pc = new RTCPeerConnection(BUNDLE);
         this.session = '';
         this.over = false;
+        this.restarts = 0; // of ICE, that the gateway has taken
         this.reached = new Set();
     }
 
@@ -50,14 +63,14 @@ export class Sender {
         await this.#keepResolution(); // before the encoder starts, and again when it is negotiated
         const before = look(this.stream);
         await this.pc.setLocalDescription();
-        const { sdp, session } = await this.#post(this.pc.localDescription.sdp);
-        this.session = session;
-        this.candidates = candidatesOf(sdp);
+        const { sdp, session, servers } = await this.#post(this.pc.localDescription.sdp);
+        Object.assign(this, { session, servers, answer: sdp, candidates: candidatesOf(sdp) });
         if (this.over) {
             await this.stop(); // stopped while the request was under way
             return;
         }
         this.#step('answer');
+        this.#useServers();
         this.#listen();
         await this.pc.setRemoteDescription({ type: 'answer', sdp });
         await this.#keepResolution();
@@ -73,6 +86,7 @@ export class Sender {
     async stop() {
         this.over = true;
         clearInterval(this.asking);
+        clearTimeout(this.patience);
         const { session } = this;
         this.session = '';
         if (session) {
@@ -146,15 +160,16 @@ export class Sender {
         const dtls = pc.getSenders()[0].transport;
         const pathState = () => {
             const state = pc.iceConnectionState;
-            if (state === 'connected' || state === 'completed') {
+            clearTimeout(this.patience);
+            if (this.#isUp()) {
                 this.#step('path');
                 this.onNotice('');
             } else if (state === 'disconnected') {
-                this.onNotice('The connection is interrupted, waiting for it to come back …');
+                this.onNotice('Waiting for the network to come back …');
+                this.patience = setTimeout(() => this.#repair(), PATIENCE_MS);
                 this.#ask();
             } else if (state === 'failed') {
-                this.failed = true;
-                this.#ask();
+                this.#repair();
             }
             this.changed?.();
         };
@@ -173,11 +188,71 @@ export class Sender {
         dtls.onstatechange = keyState;
     }
 
+    /** STUN and TURN servers that came with the answer: this generation of ICE has gathered without
+     * them, a restarted one will use them. */
+    #useServers() {
+        if (this.servers.length) {
+            try {
+                this.pc.setConfiguration({ ...BUNDLE, iceServers: this.servers });
+            } catch {
+                this.servers = []; // an address that this browser does not take
+            }
+        }
+    }
+
+    #isUp() {
+        return ['connected', 'completed'].includes(this.pc.iceConnectionState);
+    }
+
+    /** Asks the gateway for another generation of ICE within the session: true when it has agreed.
+     * When it has not, the old one goes on. */
+    async #restart() {
+        const { pc } = this;
+        await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+        const sdp = await restartIce(this.session, this.token, fragmentOf(pc.localDescription.sdp))
+            .then(({ fragment }) => restartedAnswer(this.answer, fragment))
+            .catch(() => null);
+        if (this.over || !sdp) {
+            await pc.setLocalDescription({ type: 'rollback' });
+            return false;
+        }
+        await pc.setRemoteDescription({ type: 'answer', sdp });
+        this.answer = sdp;
+        this.restarts++;
+        return true;
+    }
+
+    /** Gets the path back without a new session; only when that fails the session is lost. */
+    async #repair() {
+        if (this.over || this.repairing) {
+            return;
+        }
+        this.repairing = true;
+        this.onNotice('Looking for another way to the gateway …');
+        const deadline = performance.now() + REPAIR_MS;
+        let hope = await this.#restart().catch(() => false);
+        while (hope && !this.over && !this.#isUp()) {
+            await sleep(100);
+            hope = performance.now() < deadline && this.pc.iceConnectionState !== 'failed';
+        }
+        this.repairing = false;
+        if (!this.over && !this.#isUp()) {
+            this.failed = true;
+            this.changed?.();
+            this.#ask();
+        }
+    }
+
     /** Resolves when keys are there; throws when path or keys fail or take too long. */
     async #connected() {
         const deadline = performance.now() + CONNECT_MS;
+        let relays = this.servers.length > 0;
         while (!this.over && !this.reached.has('keys')) {
             const left = deadline - performance.now();
+            if (relays && left < CONNECT_MS - DIRECT_MS && !this.reached.has('path')) {
+                relays = false;
+                this.#repair();
+            }
             if (this.failed || left <= 0) {
                 const path = this.reached.has('path');
                 throw new Trouble(path ? noKeys() : noPath(this.candidates), path ? 'keys' : 'path');

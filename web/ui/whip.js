@@ -1,6 +1,7 @@
-// WHIP from the publisher's side (RFC 9725): three requests and what their answers mean.
+// WHIP from the publisher's side (RFC 9725): four requests and what their answers mean.
 
 const PROBLEM_MAX = 16384;
+const FRAGMENT_TYPE = 'application/trickle-ice-sdpfrag';
 
 async function problemOf(answer) {
     if (!/^application\/(problem\+)?json\b/i.test(answer.headers.get('Content-Type') ?? '')) {
@@ -14,8 +15,8 @@ async function problemOf(answer) {
     }
 }
 
-/** POST of the offer (4.2). Gives { status, sdp, session, etag } or { status, problem, retryAfter };
- * throws when there is no answer. The token goes into the header only. */
+/** POST of the offer (4.2). Gives { status, sdp, session, servers } or { status, problem,
+ * retryAfter }; throws when there is no answer. The token goes into the header only. */
 export async function postOffer(stream, token, sdp) {
     const answer = await fetch(`/whip/${stream}`, {
         method: 'POST',
@@ -32,7 +33,22 @@ export async function postOffer(stream, token, sdp) {
     }
     const location = answer.headers.get('Location');
     const session = location ? new URL(location, answer.url).href : '';
-    return { status, sdp: await answer.text(), session };
+    const servers = iceServersOf(answer.headers.get('Link') ?? '');
+    return { status, sdp: await answer.text(), session, servers };
+}
+
+/** PATCH that restarts ICE (4.3.3): whatever generation the session is in, it gets the next one.
+ * Gives { status, fragment }; throws when there is no answer. */
+export async function restartIce(session, token, fragment) {
+    const answer = await fetch(session, {
+        method: 'PATCH',
+        headers: { 'Content-Type': FRAGMENT_TYPE, 'If-Match': '*', Authorization: `Bearer ${token}` },
+        body: fragment,
+        cache: 'no-store',
+        credentials: 'omit',
+        signal: AbortSignal.timeout(4000),
+    });
+    return { status: answer.status, fragment: answer.status === 200 ? await answer.text() : '' };
 }
 
 /** DELETE (4.2); keepalive lets it outlive the page. Never throws: the server also ends alone. */
@@ -67,6 +83,65 @@ export async function askSession(session, token) {
     } catch {
         return { alive: null };
     }
+}
+
+/** The STUN and TURN servers of a 201 (4.6), as RTCPeerConnection wants them. Script sees the lines
+ * of Link joined by commas; what stands in quotes or angle brackets is no separator. */
+export function iceServersOf(link) {
+    const servers = [];
+    for (const [, uri, rest] of link.matchAll(/<([^<>]*)>((?:"(?:[^"\\]|\\.)*"|[^"<])*)/g)) {
+        const has = {};
+        for (const [, name, text] of rest.matchAll(/;\s*([\w-]+)\s*=\s*"((?:[^"\\]|\\.)*)"/g)) {
+            has[name.toLowerCase()] = text.replace(/\\(.)/g, '$1');
+        }
+        if (has.rel !== 'ice-server' || !/^(stun|turns?):./i.test(uri)) {
+            continue;
+        }
+        const { username, credential } = has;
+        if (/^stun:/i.test(uri)) {
+            servers.push({ urls: uri });
+        } else if (username && credential) {
+            servers.push({ urls: uri, username, credential });
+        }
+    }
+    return servers;
+}
+
+const ICE_LINE = /^a=(ice-ufrag|ice-pwd|candidate|end-of-candidates)\b/;
+
+/** The fragment that asks for what a new offer says of ICE (RFC 8840 9): its bundle's first section
+ * only (4.3.2). */
+export function fragmentOf(offer) {
+    const [head, first = ''] = offer.split(/^(?=m=)/m);
+    const group = head.split(/\r?\n/).filter((line) => /^a=(group:BUNDLE|ice-options:)/.test(line));
+    const lines = first.split(/\r?\n/).filter((line) => /^(m=|a=mid:)/.test(line) || ICE_LINE.test(line));
+    return `${[...group, ...lines].join('\r\n')}\r\n`;
+}
+
+/** The answer as it reads after a restart: what the gateway's fragment says of ICE in place of what
+ * it said before; null when the fragment has no name and password. */
+export function restartedAnswer(answer, fragment) {
+    const said = fragment.split(/\r?\n/).filter((line) => ICE_LINE.test(line));
+    const named = (name) => said.find((line) => line.startsWith(`a=${name}:`));
+    if (!named('ice-ufrag') || !named('ice-pwd')) {
+        return null;
+    }
+    const candidates = said.filter((line) => !/^a=ice-/.test(line));
+    const lines = [];
+    let sections = 0;
+    for (const line of answer.split(/\r?\n/)) {
+        const [, name] = ICE_LINE.exec(line) ?? [];
+        sections += line.startsWith('m=');
+        if (sections === 2 || (sections === 1 && line === '')) {
+            lines.push(...candidates.splice(0)); // at the end of the first section
+        }
+        if (!name) {
+            lines.push(line);
+        } else if (/^ice-/.test(name)) {
+            lines.push(named(name));
+        }
+    }
+    return lines.join('\r\n');
 }
 
 /** The gateway's addresses in an answer: [{ address, port, protocol }]. */
