@@ -1,0 +1,140 @@
+// Chromium as a publisher beyond what our own page does (latency, codecs and pages tests have that): several
+// layers, other feedback, one kind only, stereo and silence.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+import { deleteRaw, publishRaw, sentLayers } from './clients/rawpage.mjs';
+import { assertClean, endedBy, playable, shown } from './clients/realclient.mjs';
+import { mediaPlaylists } from './hls.mjs';
+import { stage, until } from './stage.mjs';
+
+const run = promisify(execFile);
+const on = stage();
+
+/** Publishes from a page of the gateway; gives { page, ...what publishRaw gives }. */
+async function publish(stream, how) {
+    const { token } = await on.gateway.token(stream);
+    const page = await on.open(`${on.gateway.base}/watch/nobody`);
+    const url = `${on.gateway.base}/whip/${stream}`;
+    const got = await page.evaluate(publishRaw, { url, token, ...how });
+    assert.equal(got.status, 201, got.body);
+    return { page, token, ...got };
+}
+
+async function end(stream, page) {
+    assert.equal(await page.evaluate(deleteRaw), 200); // WHIP-30
+    await endedBy(on.gateway, stream, 'deleted');
+    assertClean(on.gateway);
+}
+
+for (const codec of ['H264', 'VP8']) {
+    on.test(`WHIP-94 RTP-02 three layers of ${codec}: all arrive, the largest plays`, async (t) => {
+        const stream = `layers-${codec.toLowerCase()}`;
+        const { page, offer, answer } = await publish(stream, {
+            kinds: 'video', codec: `video/${codec}`, rids: ['q', 'h', 'f'],
+            size: [960, 540], fps: 15, maxBitrate: 900000,
+        });
+        assert.doesNotMatch(offer, /^a=ssrc:/m);
+        assert.match(answer, /^a=simulcast:recv q;h;f\r$/m);
+        const flowing = () => page.evaluate(sentLayers);
+        await until('every layer is sent', async () => {
+            const layers = await flowing();
+            return layers.length === 3 && layers.every((layer) => layer.packets > 50);
+        }, 40000, 200);
+        const media = await shown(on.gateway, stream, (m) => m.video.layers === 3 && m.width === 960);
+        t.diagnostic(`${JSON.stringify(await flowing())} ${JSON.stringify(media.video)}`);
+        assert.equal(media.video.codec, codec.toLowerCase());
+        const { video } = await playable(on.gateway, stream);
+        assert.deepEqual([video.width, video.height], [960, 540]);
+        await end(stream, page);
+    });
+}
+
+const FEEDBACKS = {
+    'transport-cc': { strip: '' },
+    remb: { strip: 'transport-cc|transport-wide-cc' },
+};
+for (const [name, how] of Object.entries(FEEDBACKS)) {
+    on.test(`RTP-14 COD-13 with ${name} the bitrate grows`, async (t) => {
+        const { page, answer } = await publish(name, {
+            kinds: 'video', size: [640, 360], detail: 60, maxBitrate: 2000000, fps: 20, ...how,
+        });
+        assert.equal(/transport-cc/.test(answer), name === 'transport-cc');
+        const media = await shown(on.gateway, name);
+        assert.equal(media.feedback, name);
+        // Chromium begins with 300 kbit/s; only feedback lets it send more
+        const target = await until('the target grows', async () => {
+            const [layer] = await page.evaluate(sentLayers);
+            return layer?.target > 1200000 && layer.target;
+        }, 30000, 200);
+        const grown = await shown(on.gateway, name, (m) => m.bitrate_bps > 600000);
+        t.diagnostic(`target ${target} bit/s, arriving ${grown.bitrate_bps} bit/s`);
+        await end(name, page);
+    });
+}
+
+on.test('BUG-30 video alone', async () => {
+    const { page } = await publish('mute', { kinds: 'video' });
+    const { video, audio } = await playable(on.gateway, 'mute');
+    assert.ok(video.frames > 3);
+    assert.equal(audio, undefined);
+    await end('mute', page);
+});
+
+on.test('BUG-30 audio alone', async () => {
+    const { page } = await publish('radio', { kinds: 'audio' });
+    const { video, audio } = await playable(on.gateway, 'radio');
+    assert.ok(audio.frames > 10);
+    assert.equal(video, undefined);
+    await end('radio', page);
+});
+
+on.test('COD-09 stereo stays stereo', async (t) => {
+    const { page, answer } = await publish('stereo', { kinds: 'audio', sound: 'left' });
+    assert.match(answer, /^a=fmtp:\d+ .*stereo=1/m);
+    await playable(on.gateway, 'stereo');
+    const { stderr } = await run(
+        'ffmpeg',
+        ['-nostdin', '-hide_banner', '-i', on.gateway.hlsUrl('stereo'), '-t', '1',
+            '-af', 'astats=measure_overall=none:measure_perchannel=RMS_level', '-f', 'null', '-'],
+        { timeout: 30000 },
+    );
+    const levels = [...stderr.matchAll(/RMS level dB: (\S+)/g)].map(([, level]) => Number(level));
+    t.diagnostic(`RMS of left and right: ${levels} dB`);
+    assert.equal(levels.length, 2, stderr);
+    assert.ok(levels[0] > -30);
+    assert.ok(!(levels[1] > levels[0] - 25), 'the right channel is silent');
+    await end('stereo', page);
+});
+
+on.test('COD-09 silence that is not sent is no loss', async (t) => {
+    const { page } = await publish('quiet', { kinds: 'audio', sound: 'bursts', tune: 'usedtx=1' });
+    const began = Date.now();
+    const media = await shown(on.gateway, 'quiet', (m) => m.audio.packets > 250, 40000);
+    const rate = media.audio.packets / ((Date.now() - began) / 1000);
+    t.diagnostic(`${rate.toFixed(1)} packets a second instead of 50`);
+    assert.ok(rate < 40, 'there are pauses');
+    assert.equal(media.audio.lost, 0);
+    const { audio } = await playable(on.gateway, 'quiet');
+    assert.ok(audio.frames > 10);
+    for (const list of await mediaPlaylists(on.gateway.hlsUrl('quiet'))) {
+        const text = await (await fetch(list)).text();
+        assert.doesNotMatch(text, /#EXT-X-(DISCONTINUITY|GAP)$/m);
+        const sums = [...text.matchAll(/^#EXTINF:([\d.]+)/gm)].map(([, seconds]) => Number(seconds));
+        const span = sums.reduce((sum, one) => sum + one, 0);
+        const age = (Date.now() - began) / 1000;
+        assert.ok(Math.abs(span - age) < 4, `${span} s listed after ${age} s`); // U18: the clock goes on
+    }
+    await end('quiet', page);
+});
+
+on.test('BUG-22 WHIP-81 a sendrecv offer', async () => {
+    const { page, offer, answer } = await publish('both', { direction: 'sendrecv' });
+    assert.match(offer, /^a=sendrecv\r$/m);
+    assert.equal(answer.match(/^a=recvonly\r$/gm).length, 2);
+    const { video, audio } = await playable(on.gateway, 'both');
+    assert.ok(video.frames > 3 && audio.frames > 10);
+    await end('both', page);
+});
