@@ -1,38 +1,15 @@
 #include "gateway/edge/door.h"
 
+#include "gateway/edge/hash.h"
 #include "gateway/rtc/demux.h"
 #include "gateway/rtc/ice.h"
-#include "lib/base/clock.h"
 #include "lib/base/secret.h"
 #include "lib/base/text.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define HASH_FACTOR 0x9e3779b97f4a7c15ull
-#define RATE_UNIT 1000u
-
 /* ---- buckets: only authenticated entries are in them, so the hash needs no cryptography ---- */
-
-static uint64_t hash_word(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * HASH_FACTOR;
-    return hash ^ hash >> 32;
-}
-
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t len)
-{
-    const uint8_t *bytes = data;
-    while (len > 0) {
-        uint64_t word = 0;
-        size_t take = len < sizeof(word) ? len : sizeof(word);
-        memcpy(&word, bytes, take);
-        hash = hash_word(hash, word);
-        bytes += take;
-        len -= take;
-    }
-    return hash;
-}
 
 static uint16_t *ufrag_bucket(struct door *door, struct slice ufrag)
 {
@@ -47,31 +24,13 @@ static uint16_t *path_bucket(struct door *door, const struct addr *local, const 
     return &door->path_buckets[hash % DOOR_BUCKETS];
 }
 
-/* ---- rates ---- */
-
-static bool rate_take(struct door_rate *rate, uint32_t per_second, uint32_t burst, uint64_t now_us)
-{
-    uint64_t full = (uint64_t)burst * RATE_UNIT;
-    uint64_t passed_us = now_us > rate->since_us ? now_us - rate->since_us : 0;
-    if (passed_us > CLOCK_SECOND_US * (uint64_t)burst)
-        passed_us = CLOCK_SECOND_US * (uint64_t)burst;
-    uint64_t gained = passed_us * per_second * RATE_UNIT / CLOCK_SECOND_US;
-    if (gained > 0) { /* else the time waits until it makes a thousandth */
-        rate->milli = (uint32_t)(rate->milli + gained < full ? rate->milli + gained : full);
-        rate->since_us = now_us;
-    }
-    if (rate->milli < RATE_UNIT)
-        return false;
-    rate->milli -= RATE_UNIT;
-    return true;
-}
-
 /* ---- sessions and pairs ---- */
 
 void door_init(struct door *door, uint64_t seed, uint64_t now_us)
 {
     *door = (struct door){.seed = seed, .first_us = now_us};
-    door->rate = (struct door_rate){now_us, DOOR_TOTAL_BURST * RATE_UNIT};
+    door->rate = rate_full(DOOR_TOTAL_BURST, now_us);
+    stray_init(&door->stray, seed, now_us);
     for (size_t i = 0; i < DOOR_PATHS_MAX; i++)
         door->paths[i].next = (uint16_t)(i + 1 < DOOR_PATHS_MAX ? i + 2 : 0);
     door->free_path = 1;
@@ -154,7 +113,7 @@ static struct door_session *session_new(struct door *door, uint64_t id)
         if (session->pair_count > 0)
             continue;
         *session = (struct door_session){.id = id};
-        session->rate = (struct door_rate){door->first_us, DOOR_SESSION_BURST * RATE_UNIT};
+        session->rate = rate_full(DOOR_SESSION_BURST, door->first_us);
         return session;
     }
     return NULL;
@@ -204,6 +163,7 @@ static void path_drop(struct door *door, uint16_t *link)
     uint16_t number = *link;
     struct door_path *path = &door->paths[number - 1];
     *link = path->next;
+    stray_remove(&door->stray, door->sessions[path->session].id, &path->local, &path->remote);
     door->sessions[path->session].path_count--;
     *path = (struct door_path){.next = door->free_path};
     door->free_path = number;
@@ -236,6 +196,7 @@ int door_add_path(struct door *door, uint64_t session_id, const struct addr *loc
     };
     *bucket = number;
     session->path_count++;
+    stray_add(&door->stray, session_id, local, remote);
     door->counters.opened++;
     return 0;
 }
@@ -344,11 +305,30 @@ enum door_verdict door_judge(struct door *door, const struct addr *local, const 
     const uint16_t *link = path_find(door, local, remote);
     if (link != NULL)
         return judge_known(door, &door->paths[*link - 1], now_us, out_session);
-    if (kind != DEMUX_STUN) {
-        door->counters.strange++;
-        return DOOR_DROP;
-    }
-    return judge_check(door, data, len, out_session);
+    if (kind == DEMUX_STUN)
+        return judge_check(door, data, len, out_session);
+    if (kind == DEMUX_RTP && stray_is_known(&door->stray, local, remote))
+        return DOOR_STRAY;
+    door->counters.strange++;
+    return DOOR_DROP;
+}
+
+size_t door_judge_stray(struct door *door, const struct addr *local, const struct addr *remote,
+                        uint64_t now_us, uint64_t *out_sessions)
+{
+    size_t count = stray_judge(&door->stray, local, remote, now_us, out_sessions);
+    door->counters.shown += count;
+    if (count == 0)
+        door->counters.limited++;
+    return count;
+}
+
+int door_want_path(struct door *door, uint64_t session, const struct addr *local,
+                   const struct addr *remote, uint64_t now_us)
+{
+    if (!stray_may_open(&door->stray, session, local, remote, now_us))
+        return -ENOENT;
+    return door_add_path(door, session, local, remote);
 }
 
 enum door_verdict door_judge_stream(struct door *door, const uint8_t *data, size_t len,

@@ -7,6 +7,8 @@
 #ifndef SLUICE_EDGE_DOOR_H
 #define SLUICE_EDGE_DOOR_H
 
+#include "gateway/edge/rate.h"
+#include "gateway/edge/stray.h"
 #include "lib/base/addr.h"
 #include "lib/proto/stream.h"
 
@@ -27,29 +29,25 @@
 #define DOOR_TOTAL_RATE 500u
 
 enum door_verdict {
-    DOOR_DROP, /* silently */
-    DOOR_OPEN, /* first authenticated check of a new flow: open a socket, then door_add_path */
-    DOOR_PASS, /* a datagram of a known flow: its bytes go to the session's worker */
+    DOOR_DROP,  /* silently */
+    DOOR_OPEN,  /* first authenticated check of a new flow: open a socket, then door_add_path */
+    DOOR_PASS,  /* a datagram of a known flow: its bytes go to the session's worker */
+    DOOR_STRAY, /* media of another port of a known host: ask door_judge_stray */
 };
 
 struct door_counters {
     uint64_t received;
     uint64_t odd;       /* length or first bytes fit no protocol (U18) */
     uint64_t strange;   /* not STUN, from an unknown flow */
+    uint64_t shown;     /* media from another port of a known host, for each worker it went to */
     uint64_t malformed; /* STUN that the strict pre-parser refuses */
     uint64_t unknown;   /* no live session has this ufrag */
     uint64_t forged;    /* wrong password or fingerprint */
     uint64_t full;      /* authentic, but the session has STREAM_PATHS_MAX flows and connections */
-    uint64_t limited;   /* of a known flow, over the rate */
+    uint64_t limited;   /* of a known flow or host, over the rate */
     uint64_t passed;
     uint64_t opened;
     uint64_t streams; /* TCP connections among them */
-};
-
-/* Tokens in thousandths, so that a rate per second needs no fractions. */
-struct door_rate {
-    uint64_t since_us;
-    uint32_t milli;
 };
 
 struct door_pair {
@@ -64,7 +62,7 @@ struct door_session {
     unsigned pair_count;
     unsigned path_count;   /* of UDP */
     unsigned stream_count; /* TCP connections */
-    struct door_rate rate;
+    struct rate rate;
     struct door_pair pairs[DOOR_PAIRS_MAX];
 };
 
@@ -81,10 +79,11 @@ struct door {
     uint64_t seed;
     uint64_t first_us; /* when the door began; rates start full */
     struct door_counters counters;
-    struct door_rate rate;
+    struct rate rate;
     uint16_t free_path;
     uint16_t ufrag_buckets[DOOR_BUCKETS];
     uint16_t path_buckets[DOOR_BUCKETS];
+    struct stray stray;
     struct door_session sessions[STREAM_MAX];
     struct door_path paths[DOOR_PATHS_MAX];
 };
@@ -101,6 +100,16 @@ int door_expect(struct door *door, uint64_t session, const char *ufrag, const ch
 
 /* Forgets the session, its pairs and its flows; an unknown one is no error. */
 void door_forget(struct door *door, uint64_t session);
+
+/* After DOOR_STRAY: fills out_sessions[STRAY_SESSIONS_MAX] with the sessions whose workers are to
+ * look at the datagram and returns their number (stray.h). */
+size_t door_judge_stray(struct door *door, const struct addr *local, const struct addr *remote,
+                        uint64_t now_us, uint64_t *out_sessions);
+
+/* The session's worker found such a datagram to be its publisher's: door_add_path. -ENOENT when no
+ * packet of that tuple was shown to it a moment ago. */
+int door_want_path(struct door *door, uint64_t session, const struct addr *local,
+                   const struct addr *remote, uint64_t now_us);
 
 /* Decides about a datagram that came to `local` from `remote`. For DOOR_OPEN and DOOR_PASS
  * *out_session is the session. Bytes are borrowed. */

@@ -50,17 +50,17 @@ static void on_report(void *ctx)
     bool quiet = c->received - o->received <= wanted && p->failed == q->failed &&
                  p->lost == q->lost && l->accepted - m->accepted <= c->streams - o->streams;
     log_event(quiet ? LOG_DEBUG : LOG_INFO, "datagrams",
-              "received=%" PRIu64 " odd=%" PRIu64 " strange=%" PRIu64 " malformed=%" PRIu64
-              " unknown=%" PRIu64 " forged=%" PRIu64 " full=%" PRIu64 " limited=%" PRIu64
-              " passed=%" PRIu64 " opened=%" PRIu64 " strays=%" PRIu64 " lost=%" PRIu64
-              " failed=%" PRIu64 " tcp_accepted=%" PRIu64 " tcp_refused=%" PRIu64
+              "received=%" PRIu64 " odd=%" PRIu64 " strange=%" PRIu64 " shown=%" PRIu64
+              " malformed=%" PRIu64 " unknown=%" PRIu64 " forged=%" PRIu64 " full=%" PRIu64
+              " limited=%" PRIu64 " passed=%" PRIu64 " opened=%" PRIu64 " strays=%" PRIu64
+              " lost=%" PRIu64 " failed=%" PRIu64 " tcp_accepted=%" PRIu64 " tcp_refused=%" PRIu64
               " tcp_expired=%" PRIu64 " tcp_evicted=%" PRIu64,
               c->received - o->received, c->odd - o->odd, c->strange - o->strange,
-              c->malformed - o->malformed, c->unknown - o->unknown, c->forged - o->forged,
-              c->full - o->full, c->limited - o->limited, c->passed - o->passed,
-              c->opened - o->opened, p->strays - q->strays, p->lost - q->lost,
-              p->failed - q->failed, l->accepted - m->accepted, l->refused - m->refused,
-              l->expired - m->expired, l->evicted - m->evicted);
+              c->shown - o->shown, c->malformed - o->malformed, c->unknown - o->unknown,
+              c->forged - o->forged, c->full - o->full, c->limited - o->limited,
+              c->passed - o->passed, c->opened - o->opened, p->strays - q->strays,
+              p->lost - q->lost, p->failed - q->failed, l->accepted - m->accepted,
+              l->refused - m->refused, l->expired - m->expired, l->evicted - m->evicted);
     edge->reported = *c;
     edge->reported_port = *p;
     edge->reported_lobby = *l;
@@ -108,6 +108,14 @@ static void on_bytes(void *ctx, uint64_t session, const struct addr *local,
     struct edge *edge = ctx;
     const struct msg_path path = {.session = session, .local = *local, .remote = *remote};
     (void)role_send(&edge->role, MSG_PATH_BYTES, &path, data, len, NULL);
+}
+
+static void on_stray(void *ctx, uint64_t session, const struct addr *local,
+                     const struct addr *remote, const uint8_t *data, size_t len)
+{
+    struct edge *edge = ctx;
+    const struct msg_path path = {.session = session, .local = *local, .remote = *remote};
+    (void)role_send(&edge->role, MSG_STRAY, &path, data, len, NULL);
 }
 
 static void on_outside(void *ctx, const struct addr *local, const struct addr *seen)
@@ -166,6 +174,17 @@ static int on_path_gone(void *ctx, const struct chan_message *message)
     return 0;
 }
 
+/* Asked for too late, or with all places taken: the publisher's next check will open it. */
+static int on_path_want(void *ctx, const struct chan_message *message)
+{
+    struct edge *edge = ctx;
+    const struct msg_path *path = message->body;
+    if (path->transport != TRANSPORT_UDP)
+        return -EBADMSG;
+    (void)port_want(&edge->port, path->session, &path->local, &path->remote);
+    return 0;
+}
+
 static int on_test(void *ctx, const struct chan_message *message)
 {
     struct edge *edge = ctx;
@@ -183,6 +202,7 @@ static const struct chan_rule edge_rules[] = {
     {MSG_EXPECT, CHAN_ANY_PHASE, sizeof(struct msg_expect), 0, 0, on_expect},
     {MSG_FORGET, CHAN_ANY_PHASE, sizeof(struct msg_number), 0, 0, on_forget},
     {MSG_PATH_GONE, CHAN_ANY_PHASE, sizeof(struct msg_path), 0, 0, on_path_gone},
+    {MSG_PATH_WANT, CHAN_ANY_PHASE, sizeof(struct msg_path), 0, 0, on_path_want},
     {MSG_TEST, CHAN_ANY_PHASE, sizeof(struct msg_number), 0, 0, on_test},
 };
 
@@ -199,7 +219,7 @@ static int on_settings(void *ctx, const struct chan_message *message)
         return -EBADMSG;
     edge->settings = *settings;
     const struct port_sink sink = {
-        .opened = on_opened, .bytes = on_bytes, .turn = on_turn, .ctx = edge};
+        .opened = on_opened, .bytes = on_bytes, .stray = on_stray, .turn = on_turn, .ctx = edge};
     const struct lobby_sink lobby = {.opened = on_connection, .turn = on_turn, .ctx = edge};
     port_init(&edge->port, &edge->door, &edge->role.loop, &sink, settings->receive_buffer_bytes);
     lobby_init(&edge->lobby, &edge->door, &edge->role.loop, &lobby);

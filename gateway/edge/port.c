@@ -106,6 +106,16 @@ static void keep(struct port *port, struct port_datagram *list, size_t *count, s
 
 /* ---- opening a flow ---- */
 
+/* Media of an unknown port of a known host: any of these sessions may know it (stray.h). */
+static void show_stray(struct port *port, const struct addr *local, const struct addr *remote,
+                       const uint8_t *data, size_t len)
+{
+    uint64_t sessions[STRAY_SESSIONS_MAX];
+    size_t count = door_judge_stray(port->door, local, remote, clock_now_us(), sessions);
+    for (size_t i = 0; i < count; i++)
+        port->sink.stray(port->sink.ctx, sessions[i], local, remote, data, len);
+}
+
 /* A datagram of another flow that the new socket had caught. An opening must wait for its turn, so
  * that one opening never runs inside another. */
 static void on_stray(struct port *port, size_t listener, const struct addr *remote,
@@ -121,6 +131,9 @@ static void on_stray(struct port *port, size_t listener, const struct addr *remo
         break;
     case DOOR_PASS:
         port->sink.bytes(port->sink.ctx, session, local, remote, data, len);
+        break;
+    case DOOR_STRAY:
+        show_stray(port, local, remote, data, len);
         break;
     case DOOR_DROP:
         break;
@@ -169,13 +182,12 @@ void port_admit(struct port *port, uint64_t session, size_t listener, const stru
     pass_own(port);
 }
 
+/* The door knows the flow already. len is 0 without a first datagram. */
 static void open_flow(struct port *port, uint64_t session, size_t listener,
                       const struct addr *remote, const uint8_t *data, size_t len)
 {
     const struct addr *local = &port->listeners[listener].local;
     int fd = -1;
-    if (door_add_path(port->door, session, local, remote) != 0)
-        return;
     int rc = port_bind(local, port->receive_buffer_bytes, &fd);
     if (rc == 0)
         rc = port_connect(fd, remote);
@@ -195,10 +207,14 @@ static void on_datagram(struct port *port, size_t listener, const struct addr *r
     const struct addr *local = &port->listeners[listener].local;
     switch (door_judge(port->door, local, remote, data, len, clock_now_us(), &session)) {
     case DOOR_OPEN:
-        open_flow(port, session, listener, remote, data, len);
+        if (door_add_path(port->door, session, local, remote) == 0)
+            open_flow(port, session, listener, remote, data, len);
         break;
     case DOOR_PASS:
         port->sink.bytes(port->sink.ctx, session, local, remote, data, len);
+        break;
+    case DOOR_STRAY:
+        show_stray(port, local, remote, data, len);
         break;
     case DOOR_DROP:
         break;
@@ -212,6 +228,22 @@ static void serve_waiting(struct port *port)
         const struct port_datagram d = port->waiting[--port->waiting_count];
         on_datagram(port, d.listener, &d.remote, d.bytes, d.len);
     }
+}
+
+int port_want(struct port *port, uint64_t session, const struct addr *local,
+              const struct addr *remote)
+{
+    size_t at = 0;
+    while (at < port->listener_count && !addr_equal(&port->listeners[at].local, local))
+        at++;
+    if (at == port->listener_count)
+        return -ENOENT;
+    int rc = door_want_path(port->door, session, local, remote, clock_now_us());
+    if (rc != 0)
+        return rc;
+    open_flow(port, session, at, remote, NULL, 0);
+    serve_waiting(port);
+    return 0;
 }
 
 static void on_readable(void *ctx, uint32_t events)

@@ -27,12 +27,15 @@
 
 /* Where the port's results go; all pointers are borrowed for the time of the call. */
 struct port_sink {
-    /* A new flow with its first datagram and its connected socket, which is closed after the call.
-     */
+    /* A new flow with its first datagram (len 0: none) and its connected socket, which is closed
+     * after the call. */
     void (*opened)(void *ctx, uint64_t session, const struct addr *local, const struct addr *remote,
                    const uint8_t *data, size_t len, int fd);
     /* A datagram of a known flow. */
     void (*bytes)(void *ctx, uint64_t session, const struct addr *local, const struct addr *remote,
+                  const uint8_t *data, size_t len);
+    /* A media packet of an unknown flow, which may be this session's (stray.h). */
+    void (*stray)(void *ctx, uint64_t session, const struct addr *local, const struct addr *remote,
                   const uint8_t *data, size_t len);
     /* Datagrams came and were dealt with: a time to look at counters. */
     void (*turn)(void *ctx);
@@ -89,6 +92,11 @@ void port_done(struct port *port);
 /* Takes over fd, an unconnected UDP socket bound to `local` with SO_REUSEPORT, and serves it. 0,
  * -ENOSPC, -EINVAL when fd is bound to something else, or another negative errno. */
 int port_listen(struct port *port, int fd, const struct addr *local);
+
+/* A worker knows the flow, one that was shown to it as a stray: opens it without a check. 0, or
+ * -ENOENT, -EEXIST, -ENOSPC: nothing happened. */
+int port_want(struct port *port, uint64_t session, const struct addr *local,
+              const struct addr *remote);
 
 /* The steps of an opening, visible for their tests. A socket beside the listener: non-blocking,
  * with the wanted receive buffer as far as the system allows (as root the supervisor, which carries

@@ -97,6 +97,12 @@ static void io_close_path(void *ctx, size_t path)
     close_path(ctx, path);
 }
 
+static void io_want_path(void *ctx, const struct msg_path *path)
+{
+    struct ingest *in = ctx;
+    (void)role_send(&in->role, MSG_PATH_WANT, path, NULL, 0, NULL);
+}
+
 /* A publisher's TCP connection ended; its session may go on by another path. */
 static void on_path_closed(void *ctx, size_t path)
 {
@@ -140,8 +146,11 @@ static int open_session(struct ingest *in)
         .ring = in->ring,
         .wall_offset_us = (int64_t)clock_wall_us() - (int64_t)clock_now_us(),
     };
-    const struct session_io io = {
-        .send = io_send, .close_path = io_close_path, .report = io_report, .stats = io_stats};
+    const struct session_io io = {.send = io_send,
+                                  .close_path = io_close_path,
+                                  .want_path = io_want_path,
+                                  .report = io_report,
+                                  .stats = io_stats};
     int rc = session_new(&config, &io, in, &in->session);
     if (rc < 0)
         return rc;
@@ -264,6 +273,27 @@ static int on_path_bytes(void *ctx, const struct chan_message *message)
     return deliver(in, at, message);
 }
 
+static int on_stray(void *ctx, const struct chan_message *message)
+{
+    struct ingest *in = ctx;
+    const struct msg_path *path = message->body;
+    uint8_t datagram[STREAM_DATAGRAM_MAX];
+    uint64_t now_us = clock_now_us();
+    size_t at = 0;
+    if (path->session != in->bind.session)
+        return -EPROTO;
+    if (path->transport != TRANSPORT_UDP)
+        return -EBADMSG;
+    if (message->blob_len == 0 || message->blob_len > sizeof(datagram))
+        return 0;
+    if (paths_find(in->paths, TRANSPORT_UDP, &path->local, &path->remote, &at) == 0)
+        return deliver(in, at, message); /* it was opened while this was on its way */
+    memcpy(datagram, message->blob, message->blob_len);
+    session_stray(in->session, path, datagram, message->blob_len, now_us);
+    on_batch(in, now_us);
+    return 0;
+}
+
 static int on_want_keyframe(void *ctx, const struct chan_message *message)
 {
     struct ingest *in = ctx;
@@ -299,6 +329,7 @@ static const struct chan_rule ingest_rules[] = {
     {MSG_PATH, IN(PHASE_RUNNING), sizeof(struct msg_path), STREAM_DATAGRAM_MAX, 1, on_path},
     {MSG_PATH_BYTES, IN(PHASE_RUNNING), sizeof(struct msg_path), STREAM_DATAGRAM_MAX, 0,
      on_path_bytes},
+    {MSG_STRAY, IN(PHASE_RUNNING), sizeof(struct msg_path), STREAM_DATAGRAM_MAX, 0, on_stray},
     {MSG_WANT_KEYFRAME, IN(PHASE_BOUND) | IN(PHASE_RUNNING), sizeof(struct msg_number), 0, 0,
      on_want_keyframe},
     {MSG_END, IN(PHASE_WARM) | IN(PHASE_BOUND) | IN(PHASE_RUNNING), sizeof(struct msg_end), 0, 0,

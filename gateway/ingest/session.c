@@ -165,6 +165,9 @@ static void close_silent_paths(struct session *s, uint64_t now_us)
     size_t path = tuples_silent(&s->tuples, now_us);
     for (; path != TUPLES_NONE; path = tuples_silent(&s->tuples, now_us))
         session_return_path(s, path);
+    path = tuples_overdue(&s->tuples, now_us);
+    for (; path != TUPLES_NONE; path = tuples_overdue(&s->tuples, now_us))
+        session_return_path(s, path);
 }
 
 static void tick(struct session *s, uint64_t now_us)
@@ -172,6 +175,7 @@ static void tick(struct session *s, uint64_t now_us)
     s->tick_us = now_us + CLOCK_SECOND_US;
     s->rtcp_this_second = 0;
     s->restarts_this_second = 0;
+    s->wants_this_second = 0;
     close_silent_paths(s, now_us);
     if (!is_keyed(s))
         return;

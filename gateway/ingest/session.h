@@ -23,11 +23,14 @@
 #define SESSION_SILENCE_US (30u * 1000000u) /* without an authenticated packet (WHIP-72) */
 #define SESSION_RTCP_PER_S 200u             /* compounds taken per second (U14) */
 #define SESSION_RESTARTS_PER_S 4u           /* ICE restarts taken per second */
+#define SESSION_WANTS_PER_S 4u              /* flows asked for per second, without a check */
+#define SESSION_WANT_US 200000u             /* until the same one is asked for again */
 
 /* What the owner does for the session; called inside the functions below and must not call them. */
 struct session_io {
     void (*send)(void *ctx, size_t path, const uint8_t *data, size_t len);
-    void (*close_path)(void *ctx, size_t path); /* its flow goes back to edge */
+    void (*close_path)(void *ctx, size_t path);                /* its flow goes back to edge */
+    void (*want_path)(void *ctx, const struct msg_path *path); /* edge is asked for that flow */
     void (*report)(void *ctx, const struct msg_ingest_state *state);
     /* Each second once keyed; path: the one in use, TUPLES_NONE without one. */
     void (*stats)(void *ctx, size_t path, const struct stats *stats);
@@ -68,6 +71,13 @@ void session_open_path(struct session *s, size_t path, const struct addr *remote
 void session_close_path(struct session *s, size_t path);
 /* Takes one datagram of a path; data is overwritten by decryption. */
 void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us);
+/* Takes a media packet from a tuple that has no path here, as edge showed it to us: the publisher's
+ * NAT may have given it a new port, seconds before its next check (U17). Only an authentic one of a
+ * known source counts; then it is media, and edge is asked for the flow. Media is taken from such a
+ * path, but nothing is sent to it, and its DTLS is dropped, until an authentic check came from it
+ * (ICE-07, W8). One that is not authentic costs one look at its tag and nothing else. */
+void session_stray(struct session *s, const struct msg_path *path, uint8_t *data, size_t len,
+                   uint64_t now_us);
 /* To be called after a batch of datagrams and when session_due_us has come. */
 void session_on_timer(struct session *s, uint64_t now_us);
 uint64_t session_due_us(const struct session *s, uint64_t now_us);

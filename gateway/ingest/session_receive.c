@@ -129,35 +129,32 @@ static void note_media_failure(struct session *s, int error)
         s->unexpected++;
 }
 
-static void receive_rtp(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
+bool session_take_rtp(struct session *s, uint8_t *data, size_t len, uint64_t now_us)
 {
     struct rtp_packet clear;
-    if (rtp_parse_header(data, len, &clear) < 0) {
-        s->malformed++;
-        return;
-    }
-    if (!rtpsource_expects(s->answer, clear.payload_type)) {
-        s->unexpected++;
-        return;
+    if (rtp_parse_header(data, len, &clear) < 0 ||
+        !rtpsource_expects(s->answer, clear.payload_type)) {
+        s->dropped++;
+        return false;
     }
     if (!ceiling_allows(&s->ceiling, now_us)) {
         s->over_limit++;
-        return;
+        return false;
     }
     int rc = srtp_decrypt_rtp(s->srtp, data, &len, now_us);
     if (rc < 0) {
         note_srtp_failure(s, rc);
-        return;
+        return false;
     }
     ceiling_charge(&s->ceiling, len);
-    note_alive(s, path, now_us);
-    rc = media_rtp(s->media, data, len, now_us);
-    if (rc < 0)
-        note_media_failure(s, rc);
+    s->alive_us = now_us;
+    if (media_rtp(s->media, data, len, now_us) < 0)
+        s->dropped++;
     if (s->state == SESSION_KEYED && s->media->live)
         session_step(s, SESSION_FRAME, END_NONE);
     if (s->media->unsupported)
         session_end(s, END_BROKEN);
+    return true;
 }
 
 static void receive_rtcp(struct session *s, size_t path, uint8_t *data, size_t len, uint64_t now_us)
@@ -188,7 +185,8 @@ void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, 
         receive_stun(s, path, data, len, now_us);
         return;
     }
-    if (class == DEMUX_DROP || !s->tuples.list[path].validated) {
+    bool validated = s->tuples.list[path].validated;
+    if (class == DEMUX_DROP || (class == DEMUX_DTLS && !validated)) {
         s->dropped++;
         return;
     }
@@ -201,10 +199,10 @@ void session_receive(struct session *s, size_t path, uint8_t *data, size_t len, 
         s->dropped++;
         return;
     }
-    if (class == DEMUX_RTP)
-        receive_rtp(s, path, data, len, now_us);
-    else
+    if (class == DEMUX_RTCP)
         receive_rtcp(s, path, data, len, now_us);
+    else if (session_take_rtp(s, data, len, now_us))
+        s->tuples.list[path].alive_us = now_us;
 }
 
 void session_send_dtls(void *ctx, const uint8_t *data, size_t len)

@@ -38,6 +38,9 @@ struct session {
     uint64_t last_packet_us; /* survives the media for the last report */
     unsigned rtcp_this_second;
     unsigned restarts_this_second;
+    unsigned wants_this_second;
+    struct msg_path wanted; /* last */
+    uint64_t wanted_us;
     uint64_t bad_srtp;
     enum stats_client client;
     uint64_t replayed;
@@ -68,5 +71,7 @@ void session_send_dtls(void *ctx, const uint8_t *data, size_t len);
 void session_on_dtls(struct session *s, enum dtls_event event, uint64_t now_us);
 /* The path's flow goes back to edge (design.md 2a); TUPLES_NONE: nothing. */
 void session_return_path(struct session *s, size_t path);
+/* A packet of RTP, when there are keys. True when it was authentic; the session may have ended. */
+bool session_take_rtp(struct session *s, uint8_t *data, size_t len, uint64_t now_us);
 
 #endif

@@ -34,13 +34,15 @@ bool tuples_select(struct tuples *r, size_t at, bool nominate)
     return moved;
 }
 
-/* The one in no use that was silent longest, if for `least_us`. */
-static size_t most_silent(const struct tuples *r, uint64_t now_us, uint64_t least_us)
+/* The one in no use that was silent longest, if for `least_us`; unchecked: of those only. */
+static size_t most_silent(const struct tuples *r, bool unchecked, uint64_t now_us,
+                          uint64_t least_us)
 {
     size_t oldest = TUPLES_NONE;
     for (size_t i = 0; i < STREAM_PATHS_MAX; i++) {
         const struct tuple *tuple = &r->list[i];
-        if (!tuple->open || i == r->selected || now_us - tuple->alive_us < least_us)
+        if (!tuple->open || i == r->selected || (unchecked && tuple->validated) ||
+            now_us - tuple->alive_us < least_us)
             continue;
         if (oldest == TUPLES_NONE || tuple->alive_us < r->list[oldest].alive_us)
             oldest = i;
@@ -50,7 +52,7 @@ static size_t most_silent(const struct tuples *r, uint64_t now_us, uint64_t leas
 
 size_t tuples_silent(const struct tuples *r, uint64_t now_us)
 {
-    return most_silent(r, now_us, TUPLES_SILENCE_US);
+    return most_silent(r, false, now_us, TUPLES_SILENCE_US);
 }
 
 size_t tuples_spare(const struct tuples *r, uint64_t now_us)
@@ -58,5 +60,33 @@ size_t tuples_spare(const struct tuples *r, uint64_t now_us)
     for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
         if (!r->list[i].open)
             return TUPLES_NONE;
-    return most_silent(r, now_us, TUPLES_SPARE_US);
+    return most_silent(r, false, now_us, TUPLES_SPARE_US);
+}
+
+static size_t count_unchecked(const struct tuples *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
+        count += r->list[i].open && !r->list[i].validated;
+    return count;
+}
+
+size_t tuples_overdue(const struct tuples *r, uint64_t now_us)
+{
+    return most_silent(r, true, now_us, TUPLES_UNCHECKED_US);
+}
+
+size_t tuples_unchecked_spare(const struct tuples *r, uint64_t now_us)
+{
+    if (count_unchecked(r) < TUPLES_UNCHECKED_MAX)
+        return TUPLES_NONE;
+    return most_silent(r, true, now_us, TUPLES_SPARE_US);
+}
+
+bool tuples_has_room(const struct tuples *r)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
+        open += r->list[i].open;
+    return open < STREAM_PATHS_MAX && count_unchecked(r) < TUPLES_UNCHECKED_MAX;
 }

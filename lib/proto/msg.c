@@ -34,6 +34,8 @@ static const struct msg_shape shapes[MSG_TYPE_COUNT] = {
     ROW(FORGET, BODY(msg_number), 0, 0),
     ROW(PATH, BODY(msg_path), STREAM_DATAGRAM_MAX, 1),
     ROW(PATH_BYTES, BODY(msg_path), STREAM_DATAGRAM_MAX, 0),
+    ROW(STRAY, BODY(msg_path), STREAM_DATAGRAM_MAX, 0),
+    ROW(PATH_WANT, BODY(msg_path), 0, 0),
     ROW(PATH_GONE, BODY(msg_path), 0, 0),
 
     ROW(INGEST_BIND, BODY(msg_ingest_bind), 0, 2),

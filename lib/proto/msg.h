@@ -44,6 +44,10 @@ enum msg_type {
     MSG_FORGET,     /* S>edge: struct msg_number: the session */
     MSG_PATH,       /* edge>S>ingest: struct msg_path; UDP: blob: first datagram; 1 descriptor */
     MSG_PATH_BYTES, /* edge>S>ingest: struct msg_path; blob: a datagram of a known UDP tuple */
+    MSG_STRAY,      /* edge>S>ingest: struct msg_path; blob: media of an unknown UDP tuple that may
+                       be this session's (gateway/edge/stray.h) */
+    MSG_PATH_WANT,  /* ingest>S>edge: struct msg_path: that tuple is ours; answered by MSG_PATH
+                       without datagram, or not at all */
     MSG_PATH_GONE,  /* ingest>S>edge: struct msg_path: socket closed, the tuple is free again */
 
     MSG_INGEST_BIND, /* S>ingest: struct msg_ingest_bind; descriptors: ring, transcode's eventfd */

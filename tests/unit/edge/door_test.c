@@ -172,6 +172,46 @@ static void U3_known_flow_passes_bytes_and_never_opens_again(void **state)
     assert_int_equal(judge(door, 2, dtls, sizeof(dtls), &session), DOOR_DROP);
 }
 
+static void U17_only_media_of_a_known_host_is_a_stray(void **state)
+{
+    struct door *door = *state;
+    static const uint8_t media[64] = {0x80, 111}, report[64] = {0x80, 200}, dtls[64] = {22, 254};
+    uint64_t session = 0, shown[STRAY_SESSIONS_MAX];
+    struct addr from = remote_of(1);
+    add(door, ALPHA, 1);
+    from.port++;
+    assert_int_equal(door_judge(door, &local, &from, report, 64, START_US, &session), DOOR_DROP);
+    assert_int_equal(door_judge(door, &local, &from, dtls, 64, START_US, &session), DOOR_DROP);
+    assert_int_equal(judge(door, 2, media, sizeof(media), &session), DOOR_DROP);
+    assert_int_equal(door->counters.strange, 3);
+    assert_int_equal(door_judge(door, &local, &from, media, 64, START_US, &session), DOOR_STRAY);
+    assert_int_equal(door_judge_stray(door, &local, &from, START_US, shown), 1);
+    assert_int_equal(shown[0], ALPHA);
+    assert_int_equal(door->counters.shown, 1);
+    assert_int_equal(door_want_path(door, BETA, &local, &from, START_US), -ENOENT);
+    assert_int_equal(door_want_path(door, ALPHA, &local, &from, START_US), 0);
+    assert_int_equal(door_judge(door, &local, &from, media, 64, START_US, &session), DOOR_PASS);
+    door_forget(door, ALPHA);
+    assert_int_equal(door_judge(door, &local, &from, media, 64, START_US, &session), DOOR_DROP);
+}
+
+static void U3_strays_open_no_more_flows_than_a_session_may_have(void **state)
+{
+    struct door *door = *state;
+    uint64_t shown[STRAY_SESSIONS_MAX];
+    struct addr from = remote_of(0);
+    for (unsigned i = 0; i < STREAM_PATHS_MAX; i++)
+        add(door, ALPHA, i);
+    from.port++;
+    assert_int_equal(door_judge_stray(door, &local, &from, START_US, shown), 1);
+    assert_int_equal(door_want_path(door, ALPHA, &local, &from, START_US), -ENOSPC);
+    const struct addr first = remote_of(1);
+    door_remove_path(door, ALPHA, &local, &first);
+    assert_int_equal(door_want_path(door, ALPHA, &local, &from, START_US), -ENOENT); /* once */
+    assert_int_equal(door_judge_stray(door, &local, &from, START_US, shown), 1);
+    assert_int_equal(door_want_path(door, ALPHA, &local, &from, START_US), 0);
+}
+
 static void U3_flow_is_local_and_remote_together(void **state)
 {
     struct door *door = *state;
@@ -385,6 +425,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             U18_longer_than_a_datagram_may_be_is_odd_from_known_flows_too, setup, teardown),
         cmocka_unit_test_setup_teardown(U3_known_flow_passes_bytes_and_never_opens_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(U17_only_media_of_a_known_host_is_a_stray, setup, teardown),
+        cmocka_unit_test_setup_teardown(U3_strays_open_no_more_flows_than_a_session_may_have, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(U3_flow_is_local_and_remote_together, setup, teardown),
         cmocka_unit_test_setup_teardown(U3_ninth_flow_is_refused, setup, teardown),

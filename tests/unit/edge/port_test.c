@@ -36,6 +36,7 @@ struct rig {
     struct kept kept[KEPT_MAX];
     size_t kept_count;
     size_t opened;
+    uint64_t strays;
 };
 
 static void keep(struct rig *rig, uint64_t session, const struct addr *remote, const uint8_t *data,
@@ -43,7 +44,7 @@ static void keep(struct rig *rig, uint64_t session, const struct addr *remote, c
 {
     assert_in_range(rig->kept_count, 0, KEPT_MAX - 1);
     rig->kept[rig->kept_count++] =
-        (struct kept){session, *remote, len, data[0], fd < 0 ? -1 : dup(fd)};
+        (struct kept){session, *remote, len, len > 0 ? data[0] : 0, fd < 0 ? -1 : dup(fd)};
     rig->opened += fd >= 0;
 }
 
@@ -61,6 +62,14 @@ static void on_bytes(void *ctx, uint64_t session, const struct addr *local,
     struct rig *rig = ctx;
     assert_true(addr_equal(local, &rig->local));
     keep(rig, session, remote, data, len, -1);
+}
+
+static void on_stray(void *ctx, uint64_t session, const struct addr *local,
+                     const struct addr *remote, const uint8_t *data, size_t len)
+{
+    struct rig *rig = ctx;
+    rig->strays++;
+    on_bytes(ctx, session, local, remote, data, len);
 }
 
 static void on_turn(void *ctx)
@@ -99,7 +108,7 @@ static struct rig *rig_new(int family)
 {
     struct rig *rig = calloc(1, sizeof(*rig));
     assert_non_null(rig);
-    const struct port_sink sink = {on_opened, on_bytes, on_turn, rig};
+    const struct port_sink sink = {on_opened, on_bytes, on_stray, on_turn, rig};
     assert_int_equal(loop_init(&rig->loop), 0);
     door_init(&rig->door, 1, 0);
     port_init(&rig->port, &rig->door, &rig->loop, &sink, 1 << 20);
@@ -138,6 +147,45 @@ static bool readable(int fd, int timeout_ms)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     return poll(&p, 1, timeout_ms) == 1;
+}
+
+/* A checked flow, whose publisher then sends from another port. */
+static void U17_a_stray_gets_a_socket_when_its_worker_wants_it(void **state)
+{
+    static const uint8_t media[20] = {0x80, 111, 1};
+    struct rig *rig = rig_new(AF_INET);
+    int client = bind_loopback(AF_INET, false), other = bind_loopback(AF_INET, false);
+    const struct addr from = address_of(other);
+    uint8_t data[64];
+    (void)state;
+    assert_int_equal(port_want(&rig->port, ALPHA, &rig->local, &from), -ENOENT);
+    send_to(rig, other, media, sizeof(media)); /* a stranger's, as long as nobody is here */
+    turn_until(rig, &rig->door.counters.strange, 1);
+    send_to(rig, client, rawcheck_alpha, sizeof(rawcheck_alpha));
+    turn_until(rig, &rig->door.counters.received, 2);
+    send_to(rig, other, media, sizeof(media));
+    turn_until(rig, &rig->strays, 1);
+    assert_int_equal(rig->opened, 1);
+    assert_int_equal(rig->kept[1].session, ALPHA);
+    assert_int_equal(rig->kept[1].len, sizeof(media));
+    assert_true(addr_equal(&rig->kept[1].remote, &from));
+    struct addr elsewhere = from;
+    elsewhere.port ^= 1;
+    assert_int_equal(port_want(&rig->port, ALPHA, &rig->local, &elsewhere), -ENOENT);
+    assert_int_equal(port_want(&rig->port, BETA, &rig->local, &from), -ENOENT);
+    assert_int_equal(port_want(&rig->port, ALPHA, &elsewhere, &from), -ENOENT);
+    assert_int_equal(port_want(&rig->port, ALPHA, &rig->local, &from), 0);
+    assert_int_equal(rig->opened, 2);
+    assert_int_equal(rig->kept[2].len, 0);
+    send_to(rig, other, media, sizeof(media));
+    assert_true(readable(rig->kept[2].fd, WAIT_MS));
+    assert_int_equal(recv(rig->kept[2].fd, data, sizeof(data), 0), sizeof(media));
+    assert_int_equal(port_want(&rig->port, ALPHA, &rig->local, &from), -ENOENT);
+    assert_false(readable(client, 0));
+    assert_false(readable(other, 0));
+    close(client);
+    close(other);
+    rig_free(rig);
 }
 
 static void opens_for(int family)
@@ -343,6 +391,7 @@ static void PORT_socket_that_cannot_be_opened_leaves_the_flow_free(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(U17_a_stray_gets_a_socket_when_its_worker_wants_it),
         cmocka_unit_test(U13_flow_gets_its_own_socket_ipv4),
         cmocka_unit_test(U13_flow_gets_its_own_socket_ipv6),
         cmocka_unit_test(U13_checks_queued_before_the_socket_open_one_socket_only),

@@ -44,6 +44,8 @@ struct fixture {
     struct msg_ingest_state states[8];
     size_t closed_count;
     size_t closed_path;
+    size_t wanted_count;
+    struct msg_path wanted;
     size_t stats_count;
     struct stats stats;
     uint16_t sequence;
@@ -67,6 +69,13 @@ static inline void on_close_path(void *ctx, size_t path)
     f->closed_path = path;
 }
 
+static inline void on_want_path(void *ctx, const struct msg_path *path)
+{
+    struct fixture *f = ctx;
+    f->wanted_count++;
+    f->wanted = *path;
+}
+
 static inline void on_report(void *ctx, const struct msg_ingest_state *state)
 {
     struct fixture *f = ctx;
@@ -84,7 +93,7 @@ static inline void on_stats(void *ctx, size_t path, const struct stats *stats)
 
 static inline int setup(void **state)
 {
-    static const struct session_io io = {on_send, on_close_path, on_report, on_stats};
+    static const struct session_io io = {on_send, on_close_path, on_want_path, on_report, on_stats};
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
     assert_int_equal(test_ring_open(&f->ring), 0);

@@ -73,6 +73,36 @@ static void U17_a_place_is_kept_free(void **state)
     assert_int_equal(tuples_spare(&r, 9000000), 1);
 }
 
+static void U17_few_tuples_wait_for_their_check_and_not_for_long(void **state)
+{
+    struct tuples r;
+    (void)state;
+    tuples_init(&r);
+    tuples_open(&r, 0, &remote, 1000);
+    r.list[0].validated = true;
+    tuples_select(&r, 0, true);
+    for (size_t i = 1; i <= TUPLES_UNCHECKED_MAX; i++) {
+        assert_true(tuples_has_room(&r));
+        assert_true(tuples_unchecked_spare(&r, 9000000) == TUPLES_NONE);
+        tuples_open(&r, i, &remote, 1000 + i);
+    }
+    assert_false(tuples_has_room(&r));
+    assert_true(tuples_unchecked_spare(&r, TUPLES_SPARE_US) == TUPLES_NONE);
+    assert_int_equal(tuples_unchecked_spare(&r, 9000000), 1);
+    assert_true(tuples_overdue(&r, TUPLES_UNCHECKED_US) == TUPLES_NONE);
+    assert_int_equal(tuples_overdue(&r, 2000 + TUPLES_UNCHECKED_US), 1);
+    r.list[1].validated = true; /* its check came */
+    assert_true(tuples_has_room(&r));
+    assert_int_equal(tuples_overdue(&r, 2000 + TUPLES_UNCHECKED_US), 2);
+    r.list[2].validated = true;
+    for (size_t i = 3; i < STREAM_PATHS_MAX; i++) {
+        tuples_open(&r, i, &remote, 1000);
+        r.list[i].validated = true;
+    }
+    assert_false(tuples_has_room(&r));
+    assert_true(tuples_overdue(&r, UINT64_MAX) == TUPLES_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +110,7 @@ int main(void)
         cmocka_unit_test(ICE_07_a_nomination_decides),
         cmocka_unit_test(silent_tuples_go_but_never_the_selected_one),
         cmocka_unit_test(U17_a_place_is_kept_free),
+        cmocka_unit_test(U17_few_tuples_wait_for_their_check_and_not_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
