@@ -132,9 +132,12 @@ static void note_media_failure(struct session *s, int error)
 bool session_take_rtp(struct session *s, uint8_t *data, size_t len, uint64_t now_us)
 {
     struct rtp_packet clear;
-    if (rtp_parse_header(data, len, &clear) < 0 ||
-        !rtpsource_expects(s->answer, clear.payload_type)) {
-        s->dropped++;
+    if (rtp_parse_header(data, len, &clear) < 0) {
+        s->malformed++;
+        return false;
+    }
+    if (!rtpsource_expects(s->answer, clear.payload_type)) {
+        s->unexpected++;
         return false;
     }
     if (!ceiling_allows(&s->ceiling, now_us)) {
@@ -148,8 +151,9 @@ bool session_take_rtp(struct session *s, uint8_t *data, size_t len, uint64_t now
     }
     ceiling_charge(&s->ceiling, len);
     s->alive_us = now_us;
-    if (media_rtp(s->media, data, len, now_us) < 0)
-        s->dropped++;
+    rc = media_rtp(s->media, data, len, now_us);
+    if (rc < 0)
+        note_media_failure(s, rc);
     if (s->state == SESSION_KEYED && s->media->live)
         session_step(s, SESSION_FRAME, END_NONE);
     if (s->media->unsupported)
