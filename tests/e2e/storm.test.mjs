@@ -3,19 +3,17 @@
 // it; the pass marks are for STORM_SECONDS=10 STORM_SETUPS=1000.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { BUILD, Gateway, until } from './gateway.mjs';
+import { Gateway, until } from './gateway.mjs';
 import { Publisher } from './publisher.mjs';
+import { EVERYTHING, storm as strangers } from './storms.mjs';
 
 const SECONDS = Number(process.env.STORM_SECONDS ?? 3);
 const SETUPS = Number(process.env.STORM_SETUPS ?? 40);
 const PPS = Number(process.env.STORM_PPS ?? 20000);
 const BATCH = 8; // set-ups at once
-const EVERYTHING = 'bare,user,wrong,unknown,hello,null,alert,close,finished,rtp,rtcp,turn';
 
 let gateway;
 before(async () => {
@@ -25,22 +23,7 @@ after(async () => {
     await gateway?.stop();
 });
 
-/** A storm that ends by itself or by stop(): what it counted. */
-function storm(kinds, pps, seconds, more = []) {
-    const target = `127.0.0.1:${gateway.media}`;
-    const words = ['--target', target, '--kinds', kinds, '--pps', pps, '--seconds', seconds, ...more];
-    const child = spawn(path.join(BUILD, 'tests/rawstorm'), words.map(String));
-    let out = '';
-    child.stdout.on('data', (data) => {
-        out += data;
-    });
-    const done = new Promise((resolve, reject) =>
-        child.once('exit', (status) =>
-            status === 0 ? resolve(JSON.parse(out)) : reject(new Error(`rawstorm: ${status}`)),
-        ),
-    );
-    return { done, stop: () => (child.kill('SIGINT'), done) };
-}
+const storm = (...words) => strangers(gateway, ...words);
 
 /** CPU microseconds that a process has used. */
 async function cpuUs(pid) {
@@ -145,9 +128,9 @@ for (const [kinds, what] of [
 }
 
 test(`U3 ${SETUPS} set-ups while strangers send hellos and alerts`, { timeout: 1200000 }, async (t) => {
-    const strangers = storm('hello,null,alert,close,finished', 1000, 0, ['--sources', '16']);
+    const noise = storm('hello,null,alert,close,finished', 1000, 0, ['--sources', '16']);
     const result = await setUps('race', SETUPS);
-    const { sent, replies } = await strangers.stop();
+    const { sent, replies } = await noise.stop();
     t.diagnostic(`${result.complete} of ${SETUPS} complete, ${timesOf(result)}, ${sent} spoofs`);
     assert.equal(replies, 0);
     assert.equal(result.complete, SETUPS, JSON.stringify(result.failed.slice(0, 3)));
