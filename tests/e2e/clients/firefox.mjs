@@ -141,6 +141,9 @@ export class Firefox {
     /** Opens a page that may use the camera: connections of such a page use all interfaces, of others only
      * the one of the default route, never the loopback. */
     async open(url) {
+        if (url === 'about:blank') {
+            return this.#command('WebDriver:Navigate', { url });
+        }
         await this.#command('Marionette:SetContext', { value: 'chrome' });
         await this.evaluate((origin) => {
             const { perms, scriptSecurityManager } = Services;
@@ -148,7 +151,7 @@ export class Firefox {
             perms.addFromPrincipal(principal, 'camera', perms.ALLOW_ACTION);
         }, new URL(url).origin);
         await this.#command('Marionette:SetContext', { value: 'content' });
-        await this.#command('WebDriver:Navigate', { url });
+        return this.#command('WebDriver:Navigate', { url });
     }
 
     /** Runs work(...args) in the page, its own promises included; gives its result. */

@@ -6,7 +6,8 @@ import http from 'node:http';
 /**
  * Runs in the page. how: { url, token, kinds: 'av'|'video'|'audio', codec: 'video/VP8', direction, rids,
  * size: [width, height], fps, detail (rectangles per picture), maxBitrate, sound: 'tone'|'left'|'bursts',
- * strip: lines of this pattern are taken out of the offer, tune: appended to Opus' parameters in the answer }.
+ * strip: lines of this pattern are taken out of the offer, modest: what the answer says of a start bitrate
+ * is not believed, tune: appended to Opus' parameters in the answer }.
  * Leaves window.whip: { pc, session, offer, answer, headers }; gives its texts.
  */
 export async function publishRaw(how) {
@@ -89,7 +90,9 @@ export async function publishRaw(how) {
     const header = (name) => reply.headers.get(name);
     const session = new URL(header('Location'), reply.url).href;
     window.whip = { pc, session, offer, answer: body, etag: header('ETag'), authorization };
-    const sdp = how.tune ? body.replace(/^(a=fmtp:\d+ .*useinbandfec=1)/m, `$1;${how.tune}`) : body;
+    const modest = how.modest ? body.replace(/;x-google-start-bitrate=\d+/g, '') : body;
+    const tuned = (line) => `${line};${how.tune}`;
+    const sdp = how.tune ? modest.replace(/^a=fmtp:\d+ .*useinbandfec=1/m, tuned) : modest;
     await pc.setRemoteDescription({ type: 'answer', sdp });
     await new Promise((resolve, reject) => {
         pc.onconnectionstatechange = () => {
