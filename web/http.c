@@ -8,6 +8,7 @@
 #include "web/body.h"
 #include "web/conns.h"
 #include "web/gate.h"
+#include "web/http_response.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -37,19 +38,21 @@ struct http {
     struct loop_timer flush;  /* answers were given: run the library before the turn ends */
     struct loop_timer reaper; /* runs while there are connections */
     struct conns conns;
-    struct line *accepting; /* handed to the library at this moment */
-    struct line *awake;     /* handshakes to be parked after the library has run */
-    size_t body_bytes;      /* of all bodies being collected */
+    http_response_queue_fn queue; /* the library's */
+    struct line *accepting;       /* handed to the library at this moment */
+    struct line *awake;           /* handshakes to be parked after the library has run */
+    size_t body_bytes;            /* of all bodies being collected */
     bool running;
 };
 
-/* A connection. conn is the first member: one is found from the other. With TLS, until the request
+/* A connection. base is the first member: one is found from the other. With TLS, until the request
  * line has come, the library's side is suspended (parked) except while there is something to read:
  * in the handshake it does not notice that a read found nothing, and would spin on every client
  * that is between two messages (findings/transcode.md 2, pitfall 2, without MHD_USE_TURBO too). */
 struct line {
-    struct conn conn;
+    struct http_response_line base;
     struct http *http;
+    struct call *call; /* its request, from the request line to the answer's end */
     struct MHD_Connection *connection;
     struct loop_watch watch; /* while it may be parked */
     bool parked;
@@ -172,6 +175,23 @@ static void leave_handshake(struct line *line)
     }
 }
 
+/* The library has found an error: what the request's path says of such answers, as far as the
+ * request is known. */
+static struct reply *own_problem(struct http_response_line *base, unsigned status)
+{
+    struct line *line = (struct line *)base;
+    struct http *http = line->http;
+    struct call *call = line->call;
+    if (!call)
+        return NULL;
+    struct slice rest = slice_of(call->target);
+    call->request.path = slice_cut(&rest, '?');
+    call->state = CALL_HANDLED;
+    conn_enter(call->conn, CONN_WRITE, clock_now_us());
+    return http->config.problem(http->config.ctx, &call->request, status,
+                                "The request cannot be read.");
+}
+
 static struct line *line_new(struct http *http, int fd, const struct sockaddr *address,
                              socklen_t len)
 {
@@ -179,24 +199,25 @@ static struct line *line_new(struct http *http, int fd, const struct sockaddr *a
     if (!line)
         return NULL;
     line->http = http;
-    line->conn.fd = fd;
+    line->base.problem = own_problem;
+    line->base.conn.fd = fd;
     line->watch.fd = -1;
-    if (addr_from_sockaddr(address, len, &line->conn.peer) ||
+    if (addr_from_sockaddr(address, len, &line->base.conn.peer) ||
         http->conns.count >= http->config.connections ||
-        !peers_take(http->peers, &line->conn.peer, PEERS_CONNECTION,
+        !peers_take(http->peers, &line->base.conn.peer, PEERS_CONNECTION,
                     http->config.per_address_connections)) {
         free(line);
         return NULL;
     }
-    conns_add(&http->conns, &line->conn, clock_now_us());
+    conns_add(&http->conns, &line->base.conn, clock_now_us());
     return line;
 }
 
 static void line_free(struct line *line)
 {
     leave_handshake(line);
-    conns_remove(&line->http->conns, &line->conn);
-    peers_drop(line->http->peers, &line->conn.peer, PEERS_CONNECTION);
+    conns_remove(&line->http->conns, &line->base.conn);
+    peers_drop(line->http->peers, &line->base.conn.peer, PEERS_CONNECTION);
     free(line);
 }
 
@@ -266,47 +287,11 @@ static struct line *line_of(struct MHD_Connection *connection)
 
 /* ---- answers ---- */
 
-static void free_response(void *response)
-{
-    MHD_destroy_response(response);
-}
-
-/* The library's form of the reply, made once and shared by all requests that get it: a third less
- * work per answer than one each. The body's release moves over to the library. */
-static struct MHD_Response *response_of(struct reply *reply)
-{
-    void *body;
-    if (reply->backend)
-        return reply->backend;
-    memcpy(&body, &reply->body, sizeof(body)); /* the library only reads through it */
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        reply->body_len, body, reply->release, reply->owner);
-    if (!response)
-        return NULL;
-    reply->release = NULL;
-    for (size_t i = 0; i < reply->header_count; i++) {
-        if (MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) !=
-            MHD_YES) {
-            MHD_destroy_response(response);
-            return NULL;
-        }
-    }
-    reply->backend = response;
-    reply->backend_free = free_response;
-    return response;
-}
-
 /* Gives reply, whose reference is taken over, to the library. */
 static enum MHD_Result send_reply(struct call *call, struct reply *reply)
 {
-    struct MHD_Response *response = reply ? response_of(reply) : NULL;
-    enum MHD_Result result = MHD_NO; /* without memory for an answer the connection ends */
-    if (response) {
-        conn_enter(call->conn, CONN_WRITE, clock_now_us());
-        result = MHD_queue_response(call->connection, reply->status, response);
-    }
-    reply_unref(reply);
-    return result;
+    conn_enter(call->conn, CONN_WRITE, clock_now_us());
+    return http_response_queue(call->http->queue, call->connection, reply);
 }
 
 /* Answers with an error of our own. Given in the library's first call it ends the connection. */
@@ -347,7 +332,8 @@ static void *on_request_line(void *ctx, const char *target, struct MHD_Connectio
     }
     leave_handshake(line);
     call->http = ctx;
-    call->conn = &line->conn;
+    call->conn = &line->base.conn;
+    line->call = call;
     call->connection = connection;
     call->target_len = len;
     if (kept > 0)
@@ -360,30 +346,11 @@ static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char 
                                  size_t name_len, const char *value, size_t value_len)
 {
     struct call *call = ctx;
-    struct request_headers *h = &call->request.headers;
     struct slice n = slice_make(name, name_len);
     struct slice v = slice_make(value, value_len);
-    const struct {
-        const char *name;
-        struct slice *to;
-    } wanted[] = {
-        {"Host", &h->host},
-        {"Origin", &h->origin},
-        {"Authorization", &h->authorization},
-        {"Content-Type", &h->content_type},
-        {"Accept-Encoding", &h->accept_encoding},
-        {"Range", &h->range},
-        {"If-Range", &h->if_range},
-        {"If-None-Match", &h->if_none_match},
-        {"If-Match", &h->if_match},
-    };
     (void)kind;
     gate_header(&call->gate, n, v);
-    h->if_match_lines += slice_is_nocase(n, "If-Match");
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        if (slice_is_nocase(n, wanted[i].name))
-            *wanted[i].to = slice_trim(v);
-    }
+    request_take_header(&call->request.headers, n, v);
     return MHD_YES;
 }
 
@@ -485,6 +452,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ca
         return;
     assert(!call->request.wait.list);
     conn_enter(call->conn, CONN_IDLE, clock_now_us());
+    ((struct line *)call->conn)->call = NULL;
     body_drop(&call->body, &call->http->body_bytes);
     free(call);
     *call_ctx = NULL;
@@ -532,7 +500,8 @@ int http_new(struct loop *loop, struct peers *peers, const struct http_config *c
     http->config = *config;
     http->conns.tls = config->certificate != NULL;
     http->watch.fd = -1;
-    int rc = start_daemon(http);
+    http->queue = http_response_find_queue();
+    int rc = http->queue ? start_daemon(http) : -ENOSYS;
     if (rc)
         goto out;
     /* The key lives in the library now; the pointers are the caller's and may go. */

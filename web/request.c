@@ -29,6 +29,29 @@ enum request_method request_method_of(struct slice name)
     return METHOD_OTHER;
 }
 
+void request_take_header(struct request_headers *h, struct slice name, struct slice value)
+{
+    const struct {
+        const char *name;
+        struct slice *to;
+    } wanted[] = {
+        {"Host", &h->host},
+        {"Origin", &h->origin},
+        {"Authorization", &h->authorization},
+        {"Content-Type", &h->content_type},
+        {"Accept-Encoding", &h->accept_encoding},
+        {"Range", &h->range},
+        {"If-Range", &h->if_range},
+        {"If-None-Match", &h->if_none_match},
+        {"If-Match", &h->if_match},
+    };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        if (slice_is_nocase(name, wanted[i].name))
+            *wanted[i].to = slice_trim(value);
+    }
+    h->if_match_lines += slice_is_nocase(name, "If-Match");
+}
+
 /* The parameters of one member hold q=0, q=0., q=0.0 and so on (RFC 9110 12.4.2). */
 static bool has_zero_weight(struct slice parameters)
 {

@@ -84,6 +84,9 @@ void request_answer(struct request *request, struct reply *reply);
 
 enum request_method request_method_of(struct slice name); /* case-sensitive, RFC 9110 9.1 */
 
+/* Keeps a header line's value if any handler reads it; of several lines the last one. */
+void request_take_header(struct request_headers *headers, struct slice name, struct slice value);
+
 /* True when the client takes gzip: a member of Accept-Encoding named gzip without q=0. */
 bool request_takes_gzip(const struct request *request);
 /* True when If-None-Match names the tag (with its quotes) or is "*" (RFC 9110 13.1.2). */

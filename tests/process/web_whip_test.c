@@ -273,6 +273,45 @@ static void WHIP_05_head_is_get_without_body(void **state)
     (void)close(fd);
 }
 
+/* What the HTTP library finds wrong by itself, before any handler: a page of another origin is to
+ * see the status too. */
+static void WHIP_09_errors_of_the_library_have_cors_headers(void **state)
+{
+    struct webrig *rig = *state;
+    struct webrig_answer a;
+    static char big[12000];
+    static const struct {
+        const char *head;
+        int status;
+    } wrong[] = {
+        {"POST /whip/demo HTTP/1.1\r\n" WEBRIG_HOST "nocolon\r\n\r\n", 400},
+        {"POST /whip/demo HTTP/1.1\r\n" WEBRIG_HOST "Content-Length: abc\r\n\r\n", 400},
+        {"POST /whip/demo HTTP/1.1\r\n" WEBRIG_HOST
+         "Content-Length: 99999999999999999999999\r\n\r\n",
+         413},
+        {"PATCH " URL " HTTP/1.1\r\n" WEBRIG_HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+        {big, 431},
+    };
+    int len = snprintf(big, sizeof(big), "POST /whip/demo HTTP/1.1\r\n" WEBRIG_HOST "X: ");
+    memset(big + len, 'x', 10000);
+    (void)snprintf(big + len + 10000, 10, "\r\n\r\n");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        int fd = webrig_dial(rig);
+        webrig_say_text(fd, wrong[i].head);
+        hear(fd, &a, wrong[i].status);
+        assert_true(webrig_header_is(&a, "Content-Type", "application/problem+json"));
+        assert_true(webrig_header_is(&a, "Connection", "close"));
+        (void)close(fd);
+    }
+    int fd = webrig_dial(rig); /* and a page's path gets none */
+    webrig_say_text(fd, "GET /publish/demo HTTP/1.1\r\n" WEBRIG_HOST "nocolon\r\n\r\n");
+    assert_true(webrig_listen(fd, &a, false, WEBRIG_WAIT_MS));
+    assert_int_equal(a.status, 400);
+    assert_null(webrig_header(&a, "Access-Control-Allow-Origin"));
+    (void)close(fd);
+    assert_true(webrig_is_alive(rig));
+}
+
 /* The limit of one session holds also while none of them is answered. */
 static void WHIP_28_many_patches_at_once(void **state)
 {
@@ -309,6 +348,7 @@ int main(int argc, char **argv)
         IN_RIG(WHIP_20_two_if_match_lines_give_400_and_a_delete_ignores_them),
         IN_RIG(WHIP_35_two_authorization_headers_give_400),
         IN_RIG(WHIP_05_head_is_get_without_body),
+        IN_RIG(WHIP_09_errors_of_the_library_have_cors_headers),
         IN_RIG(WHIP_28_many_patches_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,38 @@ static void HLS_24_gzip_only_when_accepted(void **state)
     assert_false(takes_gzip("identity"));
 }
 
+static void WHIP_20_header_lines_are_kept_and_if_match_is_counted(void **state)
+{
+    struct request_headers h = {0};
+    (void)state;
+    request_take_header(&h, slice_of("authorization"), slice_of(" Bearer a\t"));
+    request_take_header(&h, slice_of("X-Other"), slice_of("b"));
+    assert_true(slice_is(h.authorization, "Bearer a"));
+    assert_int_equal(h.if_match_lines, 0);
+    request_take_header(&h, slice_of("If-None-Match"), slice_of("\"c\""));
+    assert_int_equal(h.if_match_lines, 0);
+    request_take_header(&h, slice_of("IF-MATCH"), slice_of("")); /* empty is not absent */
+    assert_int_equal(h.if_match_lines, 1);
+    request_take_header(&h, slice_of("If-Match"), slice_of("*"));
+    assert_int_equal(h.if_match_lines, 2);
+    assert_true(slice_is(h.if_match, "*"));
+    assert_true(slice_is(h.if_none_match, "\"c\""));
+}
+
+static void WHIP_49_headers_of_one_name_stay_apart(void **state)
+{
+    struct reply *reply = reply_new_roomy(201, 8);
+    (void)state;
+    reply_header(reply, "Link", "one");
+    reply_header(reply, "ETag", "");
+    reply_header(reply, "link", "2");
+    assert_string_equal(reply_find(reply, "LINK"), "one");
+    assert_string_equal(reply_find_nth(reply, "Link", 1), "2");
+    assert_null(reply_find_nth(reply, "Link", 2));
+    assert_null(reply_find_nth(NULL, "Link", 0));
+    reply_unref(reply);
+}
+
 static bool has_tag(const char *header)
 {
     struct request r = {.headers.if_none_match = slice_of(header)};
@@ -108,6 +140,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(WHIP_05_methods_are_case_sensitive),
         cmocka_unit_test(HLS_24_gzip_only_when_accepted),
+        cmocka_unit_test(WHIP_20_header_lines_are_kept_and_if_match_is_counted),
+        cmocka_unit_test(WHIP_49_headers_of_one_name_stay_apart),
         cmocka_unit_test(CDN_08_tags_are_compared_weakly),
         cmocka_unit_test(Waits_keep_their_order_and_leave_in_any),
         cmocka_unit_test(Replies_release_their_body_once),
