@@ -110,8 +110,9 @@ static void keep(struct port *port, struct port_datagram *list, size_t *count, s
 static void show_stray(struct port *port, const struct addr *local, const struct addr *remote,
                        const uint8_t *data, size_t len)
 {
-    uint64_t sessions[STRAY_SESSIONS_MAX];
-    size_t count = door_judge_stray(port->door, local, remote, clock_now_us(), sessions);
+    uint64_t sessions[STRAY_SESSIONS_MAX], now_us = clock_now_us();
+    size_t count = door_judge_stray(port->door, local, remote, now_us, sessions);
+    held_keep(&port->held, local, remote, data, len, now_us);
     for (size_t i = 0; i < count; i++)
         port->sink.stray(port->sink.ctx, sessions[i], local, remote, data, len);
 }
@@ -160,17 +161,24 @@ static void drain(struct port *port, size_t listener, const struct addr *remote,
     }
 }
 
-/* The datagrams that the flow sent meanwhile follow its first one. */
-static void pass_own(struct port *port)
+/* A datagram of a flow that was just opened. */
+static void pass(struct port *port, const struct addr *local, const struct addr *remote,
+                 const uint8_t *data, size_t len)
 {
-    for (size_t i = 0; i < port->own_count; i++) {
-        const struct port_datagram *d = &port->own[i];
-        const struct addr *local = &port->listeners[d->listener].local;
-        uint64_t session = 0;
-        if (door_judge(port->door, local, &d->remote, d->bytes, d->len, clock_now_us(), &session) ==
-            DOOR_PASS)
-            port->sink.bytes(port->sink.ctx, session, local, &d->remote, d->bytes, d->len);
-    }
+    uint64_t session = 0;
+    if (door_judge(port->door, local, remote, data, len, clock_now_us(), &session) == DOOR_PASS)
+        port->sink.bytes(port->sink.ctx, session, local, remote, data, len);
+}
+
+/* The datagrams that the flow sent before and meanwhile follow its first one. */
+static void pass_own(struct port *port, const struct addr *local, const struct addr *remote)
+{
+    size_t len = 0;
+    const struct held_packet *held = held_take(&port->held, local, remote, clock_now_us(), &len);
+    for (; held != NULL; held = held_take(&port->held, local, remote, clock_now_us(), &len))
+        pass(port, local, remote, held->bytes, len);
+    for (size_t i = 0; i < port->own_count; i++)
+        pass(port, local, remote, port->own[i].bytes, port->own[i].len);
 }
 
 void port_admit(struct port *port, uint64_t session, size_t listener, const struct addr *remote,
@@ -179,7 +187,7 @@ void port_admit(struct port *port, uint64_t session, size_t listener, const stru
     drain(port, listener, remote, fd);
     port->sink.opened(port->sink.ctx, session, &port->listeners[listener].local, remote, data, len,
                       fd);
-    pass_own(port);
+    pass_own(port, &port->listeners[listener].local, remote);
 }
 
 /* The door knows the flow already. len is 0 without a first datagram. */

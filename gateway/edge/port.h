@@ -7,6 +7,7 @@
 #define SLUICE_EDGE_PORT_H
 
 #include "gateway/edge/door.h"
+#include "gateway/edge/held.h"
 #include "lib/base/addr.h"
 #include "lib/base/loop.h"
 #include "lib/proto/stream.h"
@@ -83,6 +84,7 @@ struct port {
     size_t own_count;
     struct port_datagram waiting[PORT_WAITING_MAX];
     size_t waiting_count;
+    struct held held;
 };
 
 void port_init(struct port *port, struct door *door, struct loop *loop,
@@ -93,8 +95,8 @@ void port_done(struct port *port);
  * -ENOSPC, -EINVAL when fd is bound to something else, or another negative errno. */
 int port_listen(struct port *port, int fd, const struct addr *local);
 
-/* A worker knows the flow, one that was shown to it as a stray: opens it without a check. 0, or
- * -ENOENT, -EEXIST, -ENOSPC: nothing happened. */
+/* A worker knows the flow, one that was shown to it as a stray: opens it without a check, and hands
+ * over what came of it meanwhile. 0, or -ENOENT, -EEXIST, -ENOSPC: nothing happened. */
 int port_want(struct port *port, uint64_t session, const struct addr *local,
               const struct addr *remote);
 

@@ -58,6 +58,10 @@ static void U17_the_worker_gets_the_socket_it_wants(void **state)
     assert_int_equal(m->blob_len, 0);
     assert_true(addr_equal(&((const struct msg_path *)m->body)->remote, &remote));
     int other = peer_take_fd(&rig.peer, 0);
+    m = peer_wait(&rig.peer, PEER_ANY, RAWEDGE_WAIT_MS); /* what came meanwhile follows */
+    assert_non_null(m);
+    assert_int_equal(m->type, MSG_PATH_BYTES);
+    assert_memory_equal(m->blob, media, sizeof(media));
     rawedge_send(&rig, moved, media, sizeof(media)); /* straight to the worker from now on */
     assert_true(rawedge_readable(other, RAWEDGE_WAIT_MS));
     assert_int_equal(recv(other, data, sizeof(data), 0), sizeof(media));

@@ -177,6 +177,8 @@ static void U17_a_stray_gets_a_socket_when_its_worker_wants_it(void **state)
     assert_int_equal(port_want(&rig->port, ALPHA, &rig->local, &from), 0);
     assert_int_equal(rig->opened, 2);
     assert_int_equal(rig->kept[2].len, 0);
+    assert_int_equal(rig->kept_count, 4);
+    assert_int_equal(rig->kept[3].len, sizeof(media)); /* also what came before */
     send_to(rig, other, media, sizeof(media));
     assert_true(readable(rig->kept[2].fd, WAIT_MS));
     assert_int_equal(recv(rig->kept[2].fd, data, sizeof(data), 0), sizeof(media));
