@@ -26,6 +26,9 @@ static int feed_one(struct feed *f, uint64_t now_us, bool *out_empty)
         f->lost++;
         pipeline_lose(f->pipeline);
         break;
+    case SOURCE_LAYER:
+        f->layers++;
+        break;
     case SOURCE_REFUSED:
         f->refused++;
         break;

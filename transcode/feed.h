@@ -22,6 +22,7 @@ struct feed {
     bool behind;             /* the last turn left frames in the ring */
     uint64_t behind_us;      /* since when */
     uint64_t refused;        /* ring records that were no frames */
+    uint64_t layers;         /* frames of simulcast layers beside the one that is shown */
     uint64_t lost;           /* times that the ring overtook us */
 };
 

@@ -23,6 +23,7 @@ void source_close(struct source *s);
 enum source_result {
     SOURCE_EMPTY,  /* nothing new */
     SOURCE_FRAME,  /* *out_frame and *out_payload are set */
+    SOURCE_LAYER,  /* a frame of a simulcast layer that is not shown: skipped, not copied */
     SOURCE_LOST,   /* frames were missed: we were too slow, or the ring is not sane */
     SOURCE_REFUSED /* a record that is no valid frame, or of another time; go on */
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define CHANGE_STEP_US 1000
 #define RECORD_OVERHEAD 128u /* head and padding of one record in the ring, rounded up */
 
 void framer_init(struct framer *f, struct ring_writer *ring, int64_t wall_offset_us)
@@ -14,21 +15,42 @@ void framer_init(struct framer *f, struct ring_writer *ring, int64_t wall_offset
     sync_init(&f->sync);
 }
 
-void framer_start_track(struct framer *f, enum track track, enum codec codec, uint32_t clock_rate)
+static enum track track_of(unsigned lane)
 {
-    f->codecs[track] = codec;
-    sync_start_track(&f->sync, track, clock_rate);
+    return lane == TRACK_AUDIO ? TRACK_AUDIO : TRACK_VIDEO;
 }
 
-static uint8_t flags_of(const struct framer *f, enum track track, const struct depay_unit *unit,
-                        bool jump)
+static struct framer_output *output_of(struct framer *f, unsigned lane)
+{
+    uint8_t layer = f->lanes[lane].layer;
+    return &f->outputs[layer == 0 ? (size_t)track_of(lane) : TRACK_COUNT + layer - 1u];
+}
+
+void framer_start_track(struct framer *f, unsigned lane, enum codec codec, uint32_t clock_rate)
+{
+    f->lanes[lane].codec = codec;
+    sync_start_track(&f->sync, lane, clock_rate);
+}
+
+void framer_set_layer(struct framer *f, unsigned lane, uint8_t layer)
+{
+    struct framer_lane *l = &f->lanes[lane];
+    if (l->layer == layer)
+        return;
+    l->layer = layer;
+    l->held = true;
+    l->moved = true;
+}
+
+static uint8_t flags_of(const struct framer_lane *lane, const struct framer_output *out,
+                        const struct depay_unit *unit, bool jump)
 {
     unsigned flags = 0;
     if (unit->key)
         flags |= FRAME_KEY;
-    if (unit->gap || f->dropped[track])
+    if (unit->gap || lane->dropped)
         flags |= FRAME_GAP;
-    if (jump)
+    if (jump || (lane->moved && out->number > 0))
         flags |= FRAME_JUMP;
     return (uint8_t)flags;
 }
@@ -45,69 +67,86 @@ static int write_record(struct framer *f, const struct frame *frame, const struc
     return ring_write(f->ring, parts, 2);
 }
 
-static int drop(struct framer *f, enum track track, int error)
+static int drop(struct framer_lane *lane, bool video, int error)
 {
-    f->dropped[track] = true;
-    if (track == TRACK_VIDEO)
-        f->held = true;
+    lane->dropped = true;
+    lane->held = video;
     return error;
 }
 
 /* Each change of the format costs viewers a discontinuity and transcode a new encoder. */
-static bool is_change(const struct framer *f, enum track track, const struct depay_unit *unit)
+static bool is_change(const struct framer_output *out, const struct depay_unit *unit)
 {
-    return track == TRACK_VIDEO && unit->key && f->width != 0 &&
-           (unit->width != f->width || unit->height != f->height);
+    return unit->key && out->width != 0 &&
+           (unit->width != out->width || unit->height != out->height);
 }
 
-static int check_rates(struct framer *f, enum track track, const struct depay_unit *unit)
+static int check_rates(struct framer_lane *lane, struct framer_output *out, bool video,
+                       const struct depay_unit *unit)
 {
-    uint32_t most = track == TRACK_VIDEO ? FRAMER_VIDEO_RATE_MAX : FRAMER_AUDIO_RATE_MAX;
-    bool change = is_change(f, track, unit);
-    if (track == TRACK_VIDEO && f->held && !unit->key)
+    uint32_t most = video ? FRAMER_VIDEO_RATE_MAX : FRAMER_AUDIO_RATE_MAX;
+    bool change = video && is_change(out, unit);
+    if (lane->held && !unit->key)
         return -EAGAIN;
-    if (f->this_second[track] >= most || (change && f->formats >= FRAMER_FORMATS_MAX))
-        return drop(f, track, -EDQUOT);
-    f->this_second[track]++;
-    f->formats += change;
+    if (lane->this_second >= most || (change && out->formats >= FRAMER_FORMATS_MAX))
+        return drop(lane, video, -EDQUOT);
+    lane->this_second++;
+    out->formats += change;
     return 0;
 }
 
-static void note_written(struct framer *f, enum track track, const struct depay_unit *unit)
+static void note_written(struct framer_lane *lane, struct framer_output *out, bool video,
+                         const struct frame *frame)
 {
-    f->dropped[track] = false;
-    f->numbers[track]++;
-    if (track != TRACK_VIDEO || !unit->key)
+    lane->dropped = false;
+    lane->moved = false;
+    out->number++;
+    if (frame->pts_us > out->newest_us)
+        out->newest_us = frame->pts_us;
+    if (!video || !(frame->flags & FRAME_KEY))
         return;
-    f->held = false;
-    f->width = unit->width;
-    f->height = unit->height;
+    lane->held = false;
+    out->width = frame->width;
+    out->height = frame->height;
 }
 
-int framer_write(struct framer *f, enum track track, const struct depay_unit *unit)
+/* The layers' clocks agree but for a few milliseconds: a change of layer never goes back. */
+static int64_t keep_going(const struct framer_lane *lane, const struct framer_output *out,
+                          int64_t pts_us)
 {
-    int rc = check_rates(f, track, unit);
+    bool back = lane->moved && out->number > 0 && pts_us <= out->newest_us;
+    return back ? out->newest_us + CHANGE_STEP_US : pts_us;
+}
+
+int framer_write(struct framer *f, unsigned lane, const struct depay_unit *unit)
+{
+    struct framer_lane *from = &f->lanes[lane];
+    struct framer_output *out = output_of(f, lane);
+    bool video = track_of(lane) == TRACK_VIDEO;
+    int rc = check_rates(from, out, video, unit);
     if (rc < 0)
         return rc;
     int64_t pts_us = 0;
-    bool jump = sync_map(&f->sync, track, unit->rtp_time, unit->first_us, &pts_us);
+    bool jump = sync_map(&f->sync, lane, unit->rtp_time, unit->first_us, &pts_us);
+    pts_us = keep_going(from, out, pts_us);
     struct frame frame = {
         .len = (uint32_t)unit->len,
-        .track = (uint8_t)track,
-        .codec = (uint8_t)f->codecs[track],
-        .flags = flags_of(f, track, unit, jump),
+        .track = (uint8_t)track_of(lane),
+        .codec = (uint8_t)from->codec,
+        .flags = flags_of(from, out, unit, jump),
+        .layer = from->layer,
         .pts_us = pts_us,
         .wall_us = pts_us + f->wall_offset_us,
         .arrival_us = (int64_t)unit->last_us,
         .rtp_time = unit->rtp_time,
         .width = unit->width,
         .height = unit->height,
-        .number = f->numbers[track],
+        .number = out->number,
     };
     rc = write_record(f, &frame, unit);
     if (rc < 0)
-        return drop(f, track, rc);
-    note_written(f, track, unit);
+        return drop(from, video, rc);
+    note_written(from, out, video, &frame);
     f->recent[f->recent_next] += unit->len + sizeof(frame) + RECORD_OVERHEAD;
     return 0;
 }
@@ -119,7 +158,9 @@ void framer_tick(struct framer *f)
         keep += f->recent[i];
     f->recent_next = (f->recent_next + 1) % FRAMER_KEEP_S;
     f->recent[f->recent_next] = 0;
-    memset(f->this_second, 0, sizeof(f->this_second));
-    f->formats = 0;
+    for (unsigned i = 0; i < FRAMER_LANES; i++)
+        f->lanes[i].this_second = 0;
+    for (unsigned i = 0; i < FRAMER_OUTPUTS; i++)
+        f->outputs[i].formats = 0;
     ring_expire(f->ring, (size_t)keep);
 }

@@ -19,47 +19,52 @@ static bool is_silent(const struct media *m, uint64_t now_us)
     return now_us > m->shown_us + MEDIA_LAYER_SILENCE_US;
 }
 
-/* Each source has an RTP clock of its own (RTP-16). */
+static unsigned lane_of(const struct media *m, const struct receiver *r)
+{
+    return (unsigned)(r - m->receivers);
+}
+
+/* Beside the layer that is shown each has the place of the publisher's list. */
+static uint8_t place_of(const struct receiver *r)
+{
+    bool simulcast = r->config.track == TRACK_VIDEO && r->config.agreed->layer_count > 0;
+    return simulcast ? (uint8_t)(r->config.layer + 1u) : 0;
+}
+
 static void show(struct media *m, struct receiver *r)
 {
+    if (m->shown)
+        framer_set_layer(&m->framer, lane_of(m, m->shown), place_of(m->shown));
     m->shown = r;
-    framer_start_track(&m->framer, TRACK_VIDEO, r->config.agreed->codec,
-                       r->config.agreed->clock_rate);
-    m->report_owed = r->has_report;
+    framer_set_layer(&m->framer, lane_of(m, r), 0);
 }
 
-/* The layer's sender report came before the layer was shown; the timeline takes it with its first
- * frame. */
-static void pay_report(struct media *m, const struct receiver *r)
+/* The source's sender report came before its first frame (RTP-16). */
+static void pay_report(struct media *m, struct receiver *r)
 {
-    if (!m->report_owed || r != m->shown)
+    if (!r->report_owed)
         return;
-    m->report_owed = false;
-    sync_report(&m->framer.sync, TRACK_VIDEO, r->report_ntp, r->report_time);
+    r->report_owed = false;
+    sync_report(&m->framer.sync, lane_of(m, r), r->report_ntp, r->report_time);
 }
 
-/* Of layers, whether the unit is of the one that is passed on; may make it that. */
-static bool is_shown(struct media *m, struct receiver *r, const struct depay_unit *unit)
+/* Makes the layer of this unit the one that is shown, if it is larger or that fell silent. */
+static void choose(struct media *m, struct receiver *r, const struct depay_unit *unit)
 {
-    if (r->config.track != TRACK_VIDEO || r == m->shown)
-        return true;
-    if (!unit->key)
-        return false;
+    if (r->config.track != TRACK_VIDEO || r == m->shown || !unit->key)
+        return;
     uint32_t size = (uint32_t)unit->width * unit->height;
-    if (m->shown && size <= area(m->shown) && !is_silent(m, unit->last_us))
-        return false;
-    show(m, r);
-    return true;
+    if (!m->shown || size > area(m->shown) || is_silent(m, unit->last_us))
+        show(m, r);
 }
 
 static int on_unit(void *ctx, struct receiver *r, const struct depay_unit *unit)
 {
     struct media *m = ctx;
-    if (!is_shown(m, r, unit))
-        return 0; /* a lower layer: not lost, not wanted */
-    if (r->config.track == TRACK_VIDEO)
+    choose(m, r, unit);
+    if (r == m->shown)
         m->shown_us = unit->last_us;
-    int rc = framer_write(&m->framer, r->config.track, unit);
+    int rc = framer_write(&m->framer, lane_of(m, r), unit);
     if (rc == 0)
         pay_report(m, r);
     m->live = m->live || rc == 0;
@@ -88,9 +93,11 @@ static int start_track(struct media *m, enum track track, const struct media_lim
                                                .jitter_deadline_us = limits->jitter_deadline_us,
                                                .emit = on_unit,
                                                .ctx = m};
-        int rc = receiver_init(receiver_at(m, track, (uint8_t)layer), &config);
+        struct receiver *r = receiver_at(m, track, (uint8_t)layer);
+        int rc = receiver_init(r, &config);
         if (rc < 0)
             return rc;
+        framer_set_layer(&m->framer, lane_of(m, r), place_of(r));
     }
     if (agreed->transport_cc_ext_id != 0 && (agreed->feedback & SDP_FB_TRANSPORT_CC) != 0)
         m->transport_cc = true;
@@ -169,13 +176,12 @@ static void note_arrival(struct media *m, const struct answer_track *agreed,
         twcc_record_extension(&m->twcc, number, now_us);
 }
 
-/* The newcomer replaces the source before; video that is not shown leaves the timeline alone. */
+/* The newcomer replaces the source before. */
 static void begin_source(struct media *m, struct receiver *r, uint32_t ssrc)
 {
     const struct answer_track *agreed = r->config.agreed;
     receiver_begin(r, ssrc);
-    if (r->config.track == TRACK_AUDIO || m->shown == r)
-        framer_start_track(&m->framer, r->config.track, agreed->codec, agreed->clock_rate);
+    framer_start_track(&m->framer, lane_of(m, r), agreed->codec, agreed->clock_rate);
     m->new_source = true;
 }
 
@@ -221,8 +227,9 @@ static void take_sender_report(struct media *m, const struct rtcp_packet *packet
         if (!r->active || !r->has_ssrc || r->ssrc != info.ssrc)
             continue;
         receiver_report(r, info.ntp, info.rtp_timestamp, now_us);
-        if (r->config.track == TRACK_AUDIO || r == m->shown)
-            sync_report(&m->framer.sync, r->config.track, info.ntp, info.rtp_timestamp);
+        r->report_owed = true;
+        if (m->framer.sync.tracks[lane_of(m, r)].mapped)
+            pay_report(m, r);
     }
 }
 
@@ -307,14 +314,14 @@ static void add_track(struct stats_track *sum, const struct receiver *r, bool sh
     sum->nacked += one->nacked;
     sum->plis += one->plis;
     sum->firs += one->firs;
-    sum->damaged += one->damaged;
-    sum->held += one->held;
-    sum->too_large += one->too_large;
-    sum->too_many += one->too_many;
     sum->layers++;
     if (!shown)
         return;
     sum->frames = one->frames;
+    sum->damaged = one->damaged;
+    sum->held = one->held;
+    sum->too_large = one->too_large;
+    sum->too_many = one->too_many;
     sum->key_frames = one->key_frames;
     sum->bitrate_bps = one->bitrate_bps;
     sum->jitter_us = one->jitter_us;

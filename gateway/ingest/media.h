@@ -1,9 +1,10 @@
 /* Decrypted RTP and RTCP of one session in, frames in the ring out.
  *
  * Finds each packet's receiver (rtpsource.h), keeps the arrivals for transport-wide feedback and
- * passes access units on. Simulcast layers are received apart; the one with the largest picture
- * goes into the ring, the next one when it falls silent, each change at a key frame. Allocates only
- * in media_new. No I/O, no clock. */
+ * passes access units on. Simulcast layers are received apart and all go into the ring: the one
+ * with the largest picture as layer 0, the next one when it falls silent, each change at a key
+ * frame; the others under numbers of their own (lib/proto/frame.h). Allocates only in media_new. No
+ * I/O, no clock. */
 #ifndef SLUICE_INGEST_MEDIA_H
 #define SLUICE_INGEST_MEDIA_H
 
@@ -21,6 +22,7 @@
 
 /* receivers[TRACK_VIDEO] and [TRACK_AUDIO], then further layers of video. */
 #define MEDIA_RECEIVERS_MAX (TRACK_COUNT + ANSWER_LAYERS_MAX - 1)
+_Static_assert(MEDIA_RECEIVERS_MAX == FRAMER_LANES, "a lane for each receiver");
 #define MEDIA_LAYER_SILENCE_US 1000000u /* then the next layer takes over */
 
 struct media_limits {
@@ -29,13 +31,12 @@ struct media_limits {
     uint64_t jitter_deadline_us;
 };
 
-/* Invariant: shown is the receiver whose video goes into the ring; NULL before the first frame. */
+/* Invariant: shown is the receiver whose video is layer 0; NULL before the first frame. */
 struct media {
     const struct answer *answer;
     struct receiver receivers[MEDIA_RECEIVERS_MAX];
     struct receiver *shown;
     uint64_t shown_us; /* arrival of its last unit */
-    bool report_owed;  /* its sender report has not reached the timeline yet */
     struct rtpsources sources;
     struct framer framer;
     struct twcc twcc;

@@ -119,6 +119,7 @@ void receiver_begin(struct receiver *r, uint32_t ssrc)
     nack_init(&r->nack);
     r->reception = (struct reception){.clock_rate = r->config.agreed->clock_rate};
     r->has_report = false;
+    r->report_owed = false;
     r->has_ssrc = true;
     r->ssrc = ssrc;
 }

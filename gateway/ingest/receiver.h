@@ -51,7 +51,8 @@ struct receiver {
     struct nack nack;
     struct patience patience;
     struct keyframe keyframe;
-    bool has_report; /* the newest sender report */
+    bool has_report;  /* the newest sender report */
+    bool report_owed; /* it came before the timeline knew the source */
     uint64_t report_ntp;
     uint32_t report_time;
     struct stats_track stats;

@@ -25,7 +25,7 @@ void sync_init(struct sync *s)
     s->least = NO_SAMPLE;
 }
 
-void sync_start_track(struct sync *s, enum track track, uint32_t clock_rate)
+void sync_start_track(struct sync *s, unsigned track, uint32_t clock_rate)
 {
     struct sync_track *t = &s->tracks[track];
     bool replaced = t->mapped || t->replaced;
@@ -113,7 +113,7 @@ static void first_report(struct sync *s, struct sync_track *t, double time, int6
     t->slewing = false;
 }
 
-void sync_report(struct sync *s, enum track track, uint64_t ntp, uint32_t rtp_time)
+void sync_report(struct sync *s, unsigned track, uint64_t ntp, uint32_t rtp_time)
 {
     struct sync_track *t = &s->tracks[track];
     if (!t->mapped)
@@ -234,7 +234,7 @@ static double keep_order(struct sync_track *t, int64_t extended, double pts)
     return pts;
 }
 
-bool sync_map(struct sync *s, enum track track, uint32_t rtp_time, uint64_t arrival_us,
+bool sync_map(struct sync *s, unsigned track, uint32_t rtp_time, uint64_t arrival_us,
               int64_t *out_pts_us)
 {
     struct sync_track *t = &s->tracks[track];

@@ -7,11 +7,13 @@
 #ifndef SLUICE_INGEST_SYNC_H
 #define SLUICE_INGEST_SYNC_H
 
-#include "lib/proto/stream.h"
+#include "lib/proto/frame.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+/* RTP clocks: TRACK_VIDEO, TRACK_AUDIO, then further simulcast layers of video. */
+#define SYNC_CLOCKS (TRACK_COUNT + FRAME_LAYERS_MAX - 2u)
 #define SYNC_WINDOWS 8u
 #define SYNC_WINDOW_US 2000000.0
 #define SYNC_JUMP_US 1500000.0         /* RTP time against the previous frame's */
@@ -57,21 +59,21 @@ struct sync {
     double window_start;
     double least;
     double adjusted_at;
-    struct sync_track tracks[TRACK_COUNT];
+    struct sync_track tracks[SYNC_CLOCKS];
 };
 
 void sync_init(struct sync *s);
 /* Before the track's first frame, and when its source was replaced (another SSRC): then its next
  * frame starts the timeline anew. */
-void sync_start_track(struct sync *s, enum track track, uint32_t clock_rate);
+void sync_start_track(struct sync *s, unsigned track, uint32_t clock_rate);
 
 /* A sender report: its RTP timestamp and its NTP time (32.32 seconds, RFC 3550 6.4.1). */
-void sync_report(struct sync *s, enum track track, uint64_t ntp, uint32_t rtp_time);
+void sync_report(struct sync *s, unsigned track, uint64_t ntp, uint32_t rtp_time);
 
 /* Maps a frame's RTP timestamp; arrival_us is that of its first packet. Frames of one track whose
  * timestamps grow get times that grow by 1 ms at least. Returns true when the timeline starts anew
  * with this frame (FRAME_JUMP). */
-bool sync_map(struct sync *s, enum track track, uint32_t rtp_time, uint64_t arrival_us,
+bool sync_map(struct sync *s, unsigned track, uint32_t rtp_time, uint64_t arrival_us,
               int64_t *out_pts_us);
 
 #endif

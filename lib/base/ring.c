@@ -315,10 +315,10 @@ static int resync(struct ring_reader *r, int result)
 }
 
 /* Looks at the record at r->pos when the head is at head. Copies it if it is a sane record that
- * fits; *out_bytes is the way to the next one. RING_RECORD, RING_EMPTY for a skip, -EMSGSIZE or
- * -EBADMSG. */
-static int copy_record(const struct ring_reader *r, uint64_t head, void *buffer, size_t cap,
-                       uint64_t *out_bytes, size_t *out_len)
+ * fits, or of a part its begin; *out_bytes is the way to the next one. RING_RECORD, RING_EMPTY for
+ * a skip, -EMSGSIZE or -EBADMSG. */
+static int copy_record(const struct ring_reader *r, uint64_t head, bool part, void *buffer,
+                       size_t cap, uint64_t *out_bytes, size_t *out_len)
 {
     uint64_t offset = r->pos & (r->size - 1);
     uint64_t room = r->size - offset;
@@ -335,15 +335,17 @@ static int copy_record(const struct ring_reader *r, uint64_t head, void *buffer,
         return RING_EMPTY;
     if (len > RING_RECORD_MAX)
         return -EBADMSG;
-    if (len > cap)
+    if (len > cap && !part)
         return -EMSGSIZE;
+    if (len > cap)
+        len = (uint32_t)cap;
     if (len > 0)
         memcpy(buffer, r->data + offset + sizeof(struct ring_record), len);
     *out_len = len;
     return RING_RECORD;
 }
 
-int ring_read(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len)
+static int take_next(struct ring_reader *r, bool peek, void *buffer, size_t cap, size_t *out_len)
 {
     /* More than one turn only for the skip at the ring's end. */
     for (int i = 0; i < READ_TRIES; i++) {
@@ -356,13 +358,14 @@ int ring_read(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len)
             return resync(r, -EBADMSG);
         if (head - r->pos > r->size)
             return resync(r, RING_LAPPED);
-        int result = copy_record(r, head, buffer, cap, &bytes, &len);
+        int result = copy_record(r, head, peek, buffer, cap, &bytes, &len);
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&r->shared->tail, memory_order_relaxed) > r->pos)
             return resync(r, RING_LAPPED);
         if (result == -EBADMSG)
             return resync(r, result);
-        r->pos += bytes;
+        if (!peek || result == RING_EMPTY)
+            r->pos += bytes;
         if (result == RING_EMPTY)
             continue;
         if (result == RING_RECORD)
@@ -370,4 +373,14 @@ int ring_read(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len)
         return result;
     }
     return resync(r, -EBADMSG);
+}
+
+int ring_read(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len)
+{
+    return take_next(r, false, buffer, cap, out_len);
+}
+
+int ring_peek(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len)
+{
+    return take_next(r, true, buffer, cap, out_len);
 }

@@ -59,5 +59,9 @@ void ring_reader_free(struct ring_reader *r);
  * not sane (reading goes on at the newest), -EMSGSIZE when the record is longer than cap (it is
  * skipped). *out_len is set with RING_RECORD only; buffer may be scribbled on in any case. */
 int ring_read(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len);
+/* Copies the first cap bytes of the next record, or all if it has fewer, and leaves it there for
+ * ring_read, which skips it when called with a cap of 0. The bytes may change until then. Results
+ * as of ring_read, but never -EMSGSIZE; *out_len is how many were copied. */
+int ring_peek(struct ring_reader *r, void *buffer, size_t cap, size_t *out_len);
 
 #endif

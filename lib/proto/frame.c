@@ -29,6 +29,8 @@ int frame_parse(const void *record, size_t len, struct frame *out, const uint8_t
         return -EBADMSG;
     if (!codec_fits_track(head.codec, head.track))
         return -EBADMSG;
+    if (head.layer >= FRAME_LAYERS_MAX || (head.track != TRACK_VIDEO && head.layer != 0))
+        return -EBADMSG;
     if (head.flags & ~(FRAME_KEY | FRAME_GAP | FRAME_JUMP))
         return -EBADMSG;
     if (!time_is_sane(head.pts_us) || !time_is_sane(head.wall_us) || !time_is_sane(head.arrival_us))

@@ -37,6 +37,8 @@ static void read_all(struct ring_reader *r, uint8_t *buffer, size_t cap)
 {
     for (int i = 0; i < 64; i++) {
         size_t len = 0;
+        uint8_t head[64];
+        (void)ring_peek(r, head, sizeof(head), &len);
         int rc = ring_read(r, buffer, cap, &len);
         assert(rc == RING_EMPTY || rc == RING_RECORD || rc == RING_LAPPED || rc == -EBADMSG ||
                rc == -EMSGSIZE);

@@ -124,6 +124,31 @@ static void parts_are_joined(void **state)
     assert_int_equal(len, 0);
 }
 
+static void a_look_ahead_takes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t head[4] = {0}, whole[64];
+    size_t len = 0;
+    assert_int_equal(ring_peek(f->r, head, sizeof(head), &len), RING_EMPTY);
+    for (int turn = 0; turn < 100000; turn++) { /* past the end of the ring */
+        const struct iovec part = {.iov_base = (uint8_t[]){1, 2, 3, 4, 5, 6, (uint8_t)turn},
+                                   .iov_len = 7};
+        assert_int_equal(ring_write(f->w, &part, 1), 0);
+        assert_int_equal(ring_peek(f->r, head, sizeof(head), &len), RING_RECORD);
+        assert_int_equal(len, 4);
+        assert_memory_equal(head, ((uint8_t[]){1, 2, 3, 4}), 4);
+        assert_int_equal(ring_peek(f->r, whole, sizeof(whole), &len), RING_RECORD);
+        assert_int_equal(len, 7);
+        if (turn % 2 == 0) {
+            assert_int_equal(ring_read(f->r, NULL, 0, &len), -EMSGSIZE); /* skipped */
+        } else {
+            assert_int_equal(ring_read(f->r, whole, sizeof(whole), &len), RING_RECORD);
+            assert_int_equal(whole[6], (uint8_t)turn);
+        }
+        assert_int_equal(ring_peek(f->r, head, sizeof(head), &len), RING_EMPTY);
+    }
+}
+
 static void size_limits(void **state)
 {
     struct fixture *f = *state;
@@ -456,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(records_come_in_order_over_many_laps),
         TEST(parts_are_joined),
+        TEST(a_look_ahead_takes_nothing),
         TEST(size_limits),
         TEST(I4_lapped_reader_learns_and_goes_on),
         TEST(late_reader_gets_the_oldest_whole_record),

@@ -1,4 +1,4 @@
-/* Simulcast: each layer is received, the largest that is there is passed on. */
+/* Simulcast: each layer is received and passed on, the largest that is there as layer 0. */
 #include "gateway/ingest/feedback.h"
 #include "gateway/ingest/media.h"
 #include "gateway/rtc/rtcp.h"
@@ -100,7 +100,17 @@ static void pass(struct fixture *f, uint64_t us)
         media_tick(f->media, f->now_us);
 }
 
+/* The next frame for viewers. */
 static bool next(struct fixture *f, struct frame *out)
+{
+    while (test_ring_next(&f->ring, out))
+        if (out->layer == 0)
+            return true;
+    return false;
+}
+
+/* The next frame of any layer. */
+static bool next_any(struct fixture *f, struct frame *out)
 {
     return test_ring_next(&f->ring, out);
 }
@@ -143,7 +153,7 @@ static void the_largest_layer_takes_over(void **state)
     push_picture(f, LARGE);
     assert_true(next(f, &frame));
     assert_int_equal(frame.flags, 0);
-    push_key(f, SMALL); /* received, and left out */
+    push_key(f, SMALL); /* not for viewers */
     push_picture(f, SMALL);
     assert_false(next(f, &frame));
     media_tick(f->media, f->now_us);
@@ -265,7 +275,108 @@ static void RTP_16_the_timeline_follows_the_layer(void **state)
     push_key(f, LARGE);
     assert_true(next(f, &large));
     assert_int_equal(f->media->framer.sync.tracks[TRACK_VIDEO].reports, 1);
+    assert_int_equal(f->media->framer.sync.tracks[TRACK_COUNT + LARGE - 1].reports, 1);
     assert_in_range(large.pts_us, small.pts_us - 2000, small.pts_us + 2000);
+}
+
+/* Both layers go into the ring, each under one number, beginning with a key frame. */
+static void RTP_01_layers_are_passed_on_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct frame frame;
+    push_key(f, LARGE);
+    assert_true(next_any(f, &frame));
+    assert_int_equal(frame.layer, 0);
+    assert_int_equal(frame.number, 0);
+    push_picture(f, SMALL); /* no key frame yet */
+    assert_false(next_any(f, &frame));
+    push_key(f, SMALL);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_true(next_any(f, &frame));
+        assert_int_equal(frame.layer, SMALL + 1);
+        assert_int_equal(frame.track, TRACK_VIDEO);
+        assert_int_equal(frame.number, i);
+        assert_int_equal(frame.width, i == 0 ? 322 : 0);
+        assert_int_equal(!!(frame.flags & FRAME_KEY), i == 0);
+        pass(f, 33333);
+        push_picture(f, LARGE);
+        assert_true(next_any(f, &frame));
+        assert_int_equal(frame.layer, 0);
+        assert_int_equal(frame.number, i + 1);
+        push_picture(f, SMALL);
+    }
+}
+
+/* A layer that is no longer shown goes on under its own number from its next key frame. */
+static void layers_change_places_at_key_frames_only(void **state)
+{
+    struct fixture *f = *state;
+    struct frame frame;
+    push_key(f, SMALL);
+    assert_true(next_any(f, &frame));
+    assert_int_equal(frame.layer, 0);
+    push_key(f, LARGE);
+    assert_true(next_any(f, &frame));
+    assert_int_equal(frame.layer, 0);
+    assert_int_equal(frame.number, 1); /* one sequence for those who read layer 0 */
+    assert_true(frame.flags & FRAME_JUMP);
+    push_picture(f, SMALL); /* it depends on frames of layer 0 */
+    assert_false(next_any(f, &frame));
+    push_key(f, SMALL);
+    assert_true(next_any(f, &frame));
+    assert_int_equal(frame.layer, SMALL + 1);
+    assert_int_equal(frame.flags & FRAME_KEY, FRAME_KEY);
+}
+
+/* RTP-16: the layers' RTP clocks begin anywhere, and what is shown together belongs together. */
+static void RTP_16_all_layers_are_on_one_timeline(void **state)
+{
+    struct fixture *f = *state;
+    struct frame frame;
+    int64_t last_us[LAYERS] = {0};
+    push_key(f, LARGE);
+    push_key(f, SMALL);
+    for (unsigned i = 0; i < 100; i++) {
+        pass(f, 33333);
+        push_picture(f, LARGE);
+        push_picture(f, SMALL);
+        while (next_any(f, &frame)) {
+            unsigned layer = frame.layer == 0 ? LARGE : SMALL;
+            assert_true(frame.pts_us > last_us[layer]);
+            last_us[layer] = frame.pts_us;
+        }
+        assert_in_range(last_us[SMALL], last_us[LARGE] - 2000, last_us[LARGE] + 2000);
+    }
+}
+
+/* RTP-19: the next layer need not wait for a second of silence. */
+static void RTP_19_bye_of_the_top_layer_asks_the_next_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct frame frame;
+    uint8_t bytes[16];
+    unsigned requests[LAYERS] = {0};
+    struct writer w;
+    push_key(f, LARGE);
+    push_key(f, SMALL);
+    while (next_any(f, &frame))
+        ;
+    count_requests(f, requests);
+    pass(f, SECOND);
+    push_picture(f, SMALL);
+    assert_true(next_any(f, &frame));
+    writer_init(&w, bytes, sizeof(bytes));
+    rtcp_write_bye(&w, VIDEO_SSRC + 0x10 * LARGE);
+    assert_int_equal(media_rtcp(f->media, bytes, w.len, f->now_us), 0);
+    requests[SMALL] = requests[LARGE] = 0;
+    pass(f, 10000);
+    count_requests(f, requests);
+    assert_int_equal(requests[SMALL], 1);
+    assert_int_equal(requests[LARGE], 0);
+    push_key(f, SMALL);
+    assert_true(next_any(f, &frame));
+    assert_int_equal(frame.layer, 0);
+    assert_int_equal(frame.width, 322);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -279,6 +390,10 @@ int main(void)
         TEST(BUG_08_nothing_is_asked_of_layers_that_are_left_out),
         TEST(unknown_layers_are_dropped),
         TEST(RTP_16_the_timeline_follows_the_layer),
+        TEST(RTP_01_layers_are_passed_on_apart),
+        TEST(layers_change_places_at_key_frames_only),
+        TEST(RTP_16_all_layers_are_on_one_timeline),
+        TEST(RTP_19_bye_of_the_top_layer_asks_the_next_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

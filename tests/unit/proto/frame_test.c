@@ -102,6 +102,20 @@ static void codec_belongs_to_its_track(void **state)
     }
 }
 
+static void only_video_has_layers(void **state)
+{
+    (void)state;
+    for (unsigned layer = 0; layer < 256; layer++) {
+        record.head.layer = (uint8_t)layer;
+        record.head.track = TRACK_VIDEO;
+        record.head.codec = CODEC_H264;
+        assert_int_equal(parse(), layer < FRAME_LAYERS_MAX ? 0 : -EBADMSG);
+        record.head.track = TRACK_AUDIO;
+        record.head.codec = CODEC_OPUS;
+        assert_int_equal(parse(), layer == 0 ? 0 : -EBADMSG);
+    }
+}
+
 static void unknown_flags_are_refused(void **state)
 {
     (void)state;
@@ -149,13 +163,10 @@ static void M3_dimensions_have_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(good_frame_is_copied),
-        TEST(every_other_length_is_refused),
-        TEST(payload_limits),
-        TEST(codec_belongs_to_its_track),
-        TEST(unknown_flags_are_refused),
-        TEST(times_have_a_range),
-        TEST(M3_dimensions_have_a_limit),
+        TEST(good_frame_is_copied),  TEST(every_other_length_is_refused),
+        TEST(payload_limits),        TEST(codec_belongs_to_its_track),
+        TEST(only_video_has_layers), TEST(unknown_flags_are_refused),
+        TEST(times_have_a_range),    TEST(M3_dimensions_have_a_limit),
     };
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
 }

@@ -76,6 +76,26 @@ static void a_turn_takes_one_frame_at_least(void **state)
     assert_int_equal(turns_until_empty(), 11); /* the last one finds nothing */
 }
 
+static void layers_beside_the_picture_are_counted(void **state)
+{
+    (void)state;
+    uint8_t payload[8] = {0};
+    struct frame frame = {.len = sizeof payload,
+                          .track = TRACK_VIDEO,
+                          .codec = CODEC_H264,
+                          .layer = 3,
+                          .flags = FRAME_KEY,
+                          .pts_us = (int64_t)clock_us};
+    struct iovec parts[] = {{.iov_base = &frame, .iov_len = sizeof frame},
+                            {.iov_base = payload, .iov_len = sizeof payload}};
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(ring_write(writer, parts, 2), 0);
+    (void)turns_until_empty();
+    assert_int_equal(feed.layers, 7);
+    assert_int_equal(feed.refused, 0);
+    assert_int_equal(feed.lost, 0);
+}
+
 static void quick_frames_share_a_turn(void **state)
 {
     (void)state;
@@ -122,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_turn_ends_when_its_time_is_over),
         TEST(a_turn_takes_one_frame_at_least),
+        TEST(layers_beside_the_picture_are_counted),
         TEST(quick_frames_share_a_turn),
         TEST(the_backlog_counts_from_the_turn_that_was_not_enough),
         TEST(what_is_no_frame_is_counted),

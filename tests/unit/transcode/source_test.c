@@ -98,6 +98,40 @@ static void reads_a_real_ring(void **state)
     fd_close(&fd);
 }
 
+/* Simulcast: what is not for viewers is skipped by its head. */
+static void layers_beside_the_picture_are_skipped(void **state)
+{
+    (void)state;
+    int fd = -1;
+    struct ring_writer *w = NULL;
+    struct source s;
+    struct frame frame = head(3), out;
+    uint8_t *payload;
+    struct iovec parts[] = {{.iov_base = &frame, .iov_len = sizeof frame},
+                            {.iov_base = (uint8_t[]){7, 8, 9}, .iov_len = 3}};
+    assert_int_equal(ring_create(RING_SIZE_MIN, &fd), 0);
+    assert_int_equal(ring_writer_new(fd, &w, NULL), 0);
+    assert_int_equal(ring_seal(fd), 0);
+    assert_int_equal(source_open(&s, fd, true), 0);
+    for (unsigned layer = 0; layer <= FRAME_LAYERS_MAX; layer++) {
+        frame.layer = (uint8_t)layer;
+        assert_int_equal(ring_write(w, parts, 2), 0);
+    }
+    s.buffer[sizeof frame] = 0xee;
+    assert_int_equal(source_next(&s, NOW, &out, &payload), SOURCE_FRAME);
+    s.buffer[sizeof frame] = 0xee;
+    for (unsigned layer = 1; layer < FRAME_LAYERS_MAX; layer++)
+        assert_int_equal(source_next(&s, NOW, &out, &payload), SOURCE_LAYER);
+    assert_int_equal(s.buffer[sizeof frame], 0xee);                         /* nothing was copied */
+    assert_int_equal(source_next(&s, NOW, &out, &payload), SOURCE_REFUSED); /* no such layer */
+    assert_int_equal(source_next(&s, NOW, &out, &payload), SOURCE_EMPTY);
+    frame.layer = 2;
+    assert_int_equal(check(frame, sizeof frame + 3), SOURCE_LAYER); /* checked after the copy too */
+    source_close(&s);
+    ring_writer_free(w);
+    fd_close(&fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +139,7 @@ int main(void)
         cmocka_unit_test(M7_times_far_from_now_are_refused),
         cmocka_unit_test(I1_lengths_must_match_the_record),
         cmocka_unit_test(reads_a_real_ring),
+        cmocka_unit_test(layers_beside_the_picture_are_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
