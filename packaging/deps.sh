@@ -58,6 +58,7 @@ for_test() {
     need_command chromium chromium
     need_command ffmpeg ffmpeg
     need_command curl curl
+    need_command turnserver coturn
     need_file '/usr/share/fonts/truetype/dejavu/*.ttf' fonts-dejavu-core
 }
 
