@@ -131,10 +131,14 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/support/%_main.o $(BUILD)/tests/libsupport.
 # What rawpub publishes, made once with ffmpeg.
 MEDIA := $(BUILD)/media/test.h264
 
+# The logs of the runners, for make rules.
+LOGS := $(BUILD)/logs
+LOGGED = sh tests/logged.sh $(LOGS)/$@.log
+
 unit: $(UNIT_TESTS)
-	@sh tests/run-unit.sh $(UNIT_TESTS)
+	@$(LOGGED) sh tests/run-unit.sh $(UNIT_TESTS)
 process: all $(PROCESS_TESTS) $(SUPPORT_PROGRAMS) $(MEDIA)
-	@BUILD=$(BUILD) sh tests/run-unit.sh $(PROCESS_TESTS)
+	@BUILD=$(BUILD) $(LOGGED) sh tests/run-unit.sh $(PROCESS_TESTS)
 support: $(SUPPORT_PROGRAMS)
 $(MEDIA): tests/support/make-media.sh
 	sh tests/support/make-media.sh $(@:.h264=)
@@ -156,7 +160,15 @@ mutations-run: $(MILLS)
 	@sh tests/run-mutations.sh $(MILLS)
 
 e2e: all support node-modules $(MEDIA)
-	@BUILD=$(BUILD) node --test --test-concurrency=1 tests/e2e/*.test.mjs
+	@mkdir -p $(LOGS)
+	@[ -t 1 ] && look=spec || look=tap; BUILD=$(BUILD) node --test --test-concurrency=1 \
+		--test-reporter=$$look --test-reporter-destination=stdout \
+		--test-reporter=./tests/e2e-log.mjs --test-reporter-destination=$(LOGS)/e2e.log \
+		tests/e2e/*.test.mjs
+
+# Which test proves which rule, from the logs of the last make test.
+rules:
+	@node tests/rules.mjs $(LOGS)/unit.log $(LOGS)/process.log $(LOGS)/e2e.log
 
 # Figures, not verdicts: run them on a quiet machine, as root.
 bench-ingest: all support $(MEDIA)
@@ -237,5 +249,5 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all unit process support fuzz fuzz-run mutations mutations-run e2e node-modules web-deps \
-	run test check ci check-layers check-headers lint alloc-fail clean
+.PHONY: all unit process support fuzz fuzz-run mutations mutations-run e2e rules node-modules \
+	web-deps run test check ci check-layers check-headers lint alloc-fail clean
