@@ -3,6 +3,7 @@
 #ifndef SLUICE_TESTS_CODEC_VECTORS_H
 #define SLUICE_TESTS_CODEC_VECTORS_H
 
+#include "lib/base/reader.h"
 #include "lib/base/writer.h"
 #include "lib/proto/stream.h"
 #include "tests/unit/ingest/ingest_vectors.h"
