@@ -30,12 +30,22 @@ static void recorded_offers_are_told_apart(void **state)
     static const struct {
         const char *name;
         enum stats_client client;
-    } files[] = {{"chromium_av", CLIENT_LIBWEBRTC},   {"chromium_simulcast", CLIENT_LIBWEBRTC},
-                 {"safari", CLIENT_LIBWEBRTC},        {"larix", CLIENT_LIBWEBRTC},
-                 {"firefox_av", CLIENT_FIREFOX},      {"firefox_vp8", CLIENT_FIREFOX},
-                 {"obs", CLIENT_LIBDATACHANNEL},      {"obs_simulcast", CLIENT_LIBDATACHANNEL},
-                 {"ffmpeg_passive", CLIENT_FFMPEG},   {"ffmpeg_active", CLIENT_FFMPEG},
-                 {"gstreamer_many", CLIENT_GSTREAMER}};
+    } files[] = {{"chromium_av", CLIENT_LIBWEBRTC},
+                 {"chromium_simulcast", CLIENT_LIBWEBRTC},
+                 {"safari", CLIENT_LIBWEBRTC},
+                 {"larix", CLIENT_LIBWEBRTC},
+                 {"firefox_av", CLIENT_FIREFOX},
+                 {"firefox_vp8", CLIENT_FIREFOX},
+                 {"obs", CLIENT_LIBDATACHANNEL},
+                 {"obs_simulcast", CLIENT_LIBDATACHANNEL},
+                 {"ffmpeg_passive", CLIENT_FFMPEG},
+                 {"ffmpeg_active", CLIENT_FFMPEG},
+                 {"gstreamer_many", CLIENT_GSTREAMER},
+                 {"gstreamer", CLIENT_GSTREAMER},
+                 {"gstreamer_rtx_vp8", CLIENT_GSTREAMER},
+                 {"firefox_simulcast", CLIENT_FIREFOX},
+                 {"aiortc_h264", CLIENT_AIORTC},
+                 {"aiortc_vp8", CLIENT_AIORTC}};
     (void)state;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         assert_int_equal(guess_file(files[i].name), files[i].client);

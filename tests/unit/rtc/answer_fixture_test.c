@@ -68,11 +68,18 @@ static const struct offer_row {
     {"chromium_vp9_simulcast", CODEC_COUNT, CODEC_VP9, 3},
     {"firefox_av", CODEC_H264, CODEC_H264, 0},
     {"firefox_vp8", CODEC_VP8, CODEC_VP9, 0},
+    {"firefox_sendrecv", CODEC_VP8, CODEC_VP8, 0},
+    {"firefox_simulcast", CODEC_VP8, CODEC_VP8, 3},
+    {"aiortc_h264", CODEC_H264, CODEC_H264, 0},
+    {"aiortc_vp8", CODEC_VP8, CODEC_VP8, 0},
     {"obs", CODEC_H264, CODEC_H264, 0},
     {"obs_simulcast", CODEC_H264, CODEC_H264, 4},
     {"obs_h265", CODEC_COUNT, CODEC_H265, 0},
     {"obs_av1", CODEC_COUNT, CODEC_AV1, 0},
     {"gstreamer", CODEC_H264, CODEC_H264, 0},
+    {"gstreamer_vp8", CODEC_VP8, CODEC_VP8, 0},
+    {"gstreamer_rtx_h264", CODEC_H264, CODEC_H264, 0},
+    {"gstreamer_rtx_vp8", CODEC_VP8, CODEC_VP8, 0},
     {"gstreamer_many", CODEC_VP8, CODEC_H265, 0},
     {"ffmpeg_active", CODEC_H264, CODEC_H264, 0},
     {"ffmpeg_passive", CODEC_COUNT, CODEC_H264, 0},
@@ -277,8 +284,12 @@ static void COD_17_firefox_without_h264(void **state)
     assert_int_equal(b->answer.tracks[TRACK_VIDEO].codec, CODEC_VP8);
     assert_int_equal(b->answer.tracks[TRACK_VIDEO].pt, 120);
     assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_pt, 124);
-    assert_true(has(b, "a=extmap:3/recvonly urn:ietf:params:rtp-hdrext:sdes:mid\r\n"));
-    assert_false(b->answer.rtcp_rsize);
+    assert_true(has(b, "a=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"));
+    assert_false(b->answer.rtcp_rsize); /* only of video */
+    switch_all(b, true);
+    expect_answer(b, "firefox_simulcast");
+    assert_true(has(b, "a=extmap:9/recvonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"));
+    switch_all(b, false);
 }
 
 static void COD_16_obs(void **state)
@@ -297,9 +308,11 @@ static void COD_16_gstreamer(void **state)
     expect_answer(b, "gstreamer");
     assert_string_equal(b->answer.tracks[TRACK_VIDEO].mid, "video0");
     assert_string_equal(b->answer.tracks[TRACK_VIDEO].sprop,
-                        "Z0LAH9oBQBboQAAAAwBAAAAPA8YMqA==,aM48gA==");
-    assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_ssrcs[0], 1402986113);
-    assert_int_equal(b->answer.tracks[TRACK_AUDIO].pt, 98);
+                        "Z0LADdoFB+wFqDAwNSgAAAMACAAAAwHkeKFV,aM48gA==");
+    assert_int_equal(b->answer.tracks[TRACK_AUDIO].pt, 100);
+    assert_false(has(b, "m=audio 0")); /* although it was offered so: WHIP-79 */
+    expect_answer(b, "gstreamer_rtx_h264");
+    assert_int_equal(b->answer.tracks[TRACK_VIDEO].rtx_ssrcs[0], 2175112508);
 }
 
 static void COD_16_ffmpeg(void **state)
