@@ -53,25 +53,50 @@ for (const codec of ['H264', 'VP8']) {
 }
 
 const FEEDBACKS = {
-    'transport-cc': { strip: '' },
-    remb: { strip: 'transport-cc|transport-wide-cc' },
+    'transport-cc': '',
+    remb: 'transport-cc|transport-wide-cc',
+    none: 'transport-cc|transport-wide-cc|goog-remb',
 };
-for (const [name, how] of Object.entries(FEEDBACKS)) {
-    on.test(`RTP-14 COD-13 with ${name} the bitrate grows`, async (t) => {
-        const { page, answer } = await publish(name, {
-            kinds: 'video', size: [640, 360], detail: 60, maxBitrate: 2000000, fps: 20, ...how,
-        });
-        assert.equal(/transport-cc/.test(answer), name === 'transport-cc');
-        const media = await shown(on.gateway, name);
-        assert.equal(media.feedback, name);
-        // Chromium begins with 300 kbit/s; only feedback lets it send more
-        const target = await until('the target grows', async () => {
-            const [layer] = await page.evaluate(sentLayers);
-            return layer?.target > 1200000 && layer.target;
-        }, 30000, 200);
-        const grown = await shown(on.gateway, name, (m) => m.bitrate_bps > 600000);
-        t.diagnostic(`target ${target} bit/s, arriving ${grown.bitrate_bps} bit/s`);
-        await end(name, page);
+
+/** A publisher that must find out by itself what the path carries; gives its page and its stream. */
+async function climber(feedback, attempt) {
+    const stream = `${feedback}-${attempt}`;
+    const { page, answer } = await publish(stream, {
+        kinds: 'video', size: [480, 270], detail: 60, maxBitrate: 2000000, fps: 20,
+        strip: FEEDBACKS[feedback], modest: true,
+    });
+    assert.equal(/transport-cc/.test(answer), feedback === 'transport-cc');
+    const media = await shown(on.gateway, stream);
+    assert.equal(media.feedback, feedback);
+    return { page, stream };
+}
+
+/** Which of two gets there first: one with feedback, one that has only the receiver reports and adds
+ * 8 % a second. Their target bitrates then. */
+async function race(feedback, attempt) {
+    const target = async ({ page }) => (await page.evaluate(sentLayers))[0]?.target ?? 0;
+    const slow = await climber('none', `${feedback}-${attempt}`);
+    const fast = await climber(feedback, attempt);
+    const result = await until('one of them grows', async () => {
+        const [high, low] = [await target(fast), await target(slow)];
+        return (high > 1200000 || low > 700000) && { high, low };
+    }, 40000, 100);
+    await end(fast.stream, fast.page);
+    await end(slow.stream, slow.page);
+    return result;
+}
+
+for (const feedback of ['transport-cc', 'remb']) {
+    on.test(`RTP-14 COD-13 by ${feedback} the bitrate grows`, async (t) => {
+        // on a busy machine Chromium's first probes may tell it nothing, hence several attempts
+        for (let attempt = 1; attempt <= 3; attempt++) {
+            const { high, low } = await race(feedback, attempt);
+            t.diagnostic(`attempt ${attempt}: ${high} bit/s with ${feedback}, ${low} without`);
+            if (high > 2 * low) {
+                return;
+            }
+        }
+        assert.fail(`it grows no faster with ${feedback}`);
     });
 }
 
