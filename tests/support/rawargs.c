@@ -19,6 +19,7 @@ static const char usage[] =
     "  --token T            bearer token\n"
     "  --seconds S          how long to send (default 0: until SIGINT)\n"
     "  --frames N           stop after that many pictures\n"
+    "  --linger S           after that time, repair what was lost (default 0)\n"
     "  --streams N          that many, to URL-0 ... URL-(N-1); four are set up at a time\n"
     "  --media PREFIX       PREFIX.h264 or PREFIX.ivf, and PREFIX.opus, in a loop\n"
     "                       (default $BUILD/media/test, made at first use)\n"
@@ -175,6 +176,7 @@ static const struct rule rules[] = {
     {"media", TEXT, AT(media_prefix), 0, NULL},
     {"seconds", NUMBER, AT(stream.seconds), 1000000, NULL},
     {"frames", NUMBER, AT(stream.frames), 1000000, NULL},
+    {"linger", NUMBER, AT(stream.linger), 60, NULL},
     {"streams", NUMBER, AT(stream_count), RAWARGS_STREAMS_MAX, NULL},
     {"seed", NUMBER, AT(stream.seed), UINT32_MAX, NULL},
     {"consent", NUMBER, AT(stream.consent_ms), 60000, NULL},

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MILLION 1000000u
+#define LINGER_GAP_US 50000u
 #define CATCH_UP_FRAMES 50 /* after a stall, per tick */
 
 /* ---- life ---- */
@@ -371,6 +372,18 @@ static void on_feedback(void *ctx, const struct rawrtcp_event *event)
             sender->stats.lost = event->value;
         break;
     }
+}
+
+void rawsender_linger(struct rawsender *sender, uint64_t now_us)
+{
+    if (now_us < sender->linger_us)
+        return;
+    sender->linger_us = now_us + LINGER_GAP_US;
+    for (size_t i = 0; i < RAWSENDER_TRACKS; i++) {
+        struct rawsender_track *track = &sender->tracks[i];
+        retransmit(sender, track, (uint16_t)(track->seq - 1), now_us);
+    }
+    flush(sender, now_us);
 }
 
 void rawsender_feedback(struct rawsender *sender, uint8_t *data, size_t len, uint64_t now_us)

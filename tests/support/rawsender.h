@@ -75,6 +75,7 @@ struct rawsender {
     uint64_t random;
     uint64_t start_us;
     uint64_t report_us; /* when the next sender reports are due */
+    uint64_t linger_us; /* when the last packets are due again */
     const char *cname;
     struct rawsender_track tracks[RAWSENDER_TRACKS];
     struct rawhostile hostile; /* set its config before rawsender_start */
@@ -99,6 +100,9 @@ void rawsender_start(struct rawsender *sender, int fd, struct rawsrtp *srtp, uin
 
 /* Sends what is due. */
 void rawsender_tick(struct rawsender *sender, uint64_t now_us);
+
+/* Instead, at the end: the last packets now and again, which shows what is missing before them. */
+void rawsender_linger(struct rawsender *sender, uint64_t now_us);
 
 /* A received SRTCP packet, decrypted in place: retransmits, jumps to a key frame, counts. */
 void rawsender_feedback(struct rawsender *sender, uint8_t *data, size_t len, uint64_t now_us);

@@ -369,12 +369,17 @@ void rawstream_begin(struct rawstream *stream)
 static void tick_sending(struct rawstream *stream, uint64_t now_us)
 {
     uint64_t limit_us = (uint64_t)stream->options->seconds * CLOCK_SECOND_US;
-    rawsender_tick(&stream->sender, now_us);
+    bool over = limit_us > 0 && now_us - stream->since_us >= limit_us;
+    if (over)
+        rawsender_linger(&stream->sender, now_us);
+    else
+        rawsender_tick(&stream->sender, now_us);
     if (now_us >= stream->next_check_us)
         send_check(stream, now_us);
+    limit_us += (uint64_t)stream->options->linger * CLOCK_SECOND_US;
     uint64_t frames = stream->sender.tracks[RAWSENDER_VIDEO].frames;
     bool enough = stream->options->frames > 0 && frames >= stream->options->frames;
-    if (enough || (limit_us > 0 && now_us - stream->since_us >= limit_us))
+    if (enough || (over && now_us - stream->since_us >= limit_us))
         finish(stream, "ok", true, NULL);
 }
 

@@ -29,6 +29,7 @@ struct rawstream_options {
                                            * the port + n; family 0: none */
     bool tcp;                             /* the answer's TCP candidate instead of the UDP one */
     uint32_t seconds;                     /* to send; 0: until rawstream_stop */
+    uint32_t linger;                      /* seconds after that in which losses are repaired */
     bool rtx;                             /* repairs of video on a source of their own */
     uint32_t frames;                      /* or so many of video, if that is sooner; 0: no limit */
     uint32_t loss_millionths;
