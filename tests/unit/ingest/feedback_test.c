@@ -343,7 +343,7 @@ static void RTP_14_arrivals_are_told_every_100_ms(void **state)
     assert_int_equal(f->media->stats.feedback, FEEDBACK_TRANSPORT_CC);
 }
 
-static void RTP_15_nothing_is_told_of_packets_without_numbers(void **state)
+static void RTP_15_BUG_33_nothing_is_told_of_packets_without_numbers(void **state)
 {
     struct fixture *f = *state;
     struct rtcp_packet packet;
@@ -453,7 +453,7 @@ int main(void)
         TEST(U14_wishes_for_key_frames_are_bounded),
         TEST(RFC3611_the_round_trip_comes_from_answers),
         TEST(RTP_14_arrivals_are_told_every_100_ms),
-        TEST(RTP_15_nothing_is_told_of_packets_without_numbers),
+        TEST(RTP_15_BUG_33_nothing_is_told_of_packets_without_numbers),
         TEST(COD_13_arrivals_are_not_told_where_not_agreed),
         TEST(RTP_08_nack_names_what_is_missing),
         TEST(without_reduced_size_a_report_comes_first),
