@@ -23,6 +23,8 @@ async function field(pid, file, name) {
 /** Proportional memory; of processes that are not ours as root only. */
 export const pssKib = (pid) => field(pid, 'smaps_rollup', 'Pss');
 export const rssKib = (pid) => field(pid, 'status', 'VmRSS');
+/** Memory that is its own alone: without the frame ring, which fills as media comes. */
+export const anonKib = (pid) => field(pid, 'status', 'RssAnon');
 /** How often it fell asleep, which is how often it woke up. */
 export const wakeups = (pid) => field(pid, 'status', 'voluntary_ctxt_switches');
 

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #define BATCH 32u
-#define TICK_PACKETS 4096u /* of one kind: after a stall the media comes first */
+#define TICK_PACKETS 16384u /* of one kind: after a stall the media comes first */
 #define FORGED_RTCP_EVERY 8u
 #define FORGED_AHEAD 64u /* forged packets claim the numbers that come next */
 #define FILLER_LEN 24u
