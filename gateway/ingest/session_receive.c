@@ -167,12 +167,12 @@ static void receive_rtcp(struct session *s, size_t path, uint8_t *data, size_t l
         s->dropped++;
         return;
     }
-    s->rtcp_this_second++;
     int rc = srtp_decrypt_rtcp(s->srtp, data, &len);
     if (rc < 0) {
         note_srtp_failure(s, rc);
         return;
     }
+    s->rtcp_this_second++; /* only authentic ones: a forger must not use it up (U10) */
     note_alive(s, path, now_us);
     rc = media_rtcp(s->media, data, len, now_us);
     if (rc < 0)

@@ -269,6 +269,16 @@ static void want_keyframe_sends_a_pli(void **state)
     assert_in_range(f->stats.plis, plis + 2, plis + 4); /* unanswered: asked again */
 }
 
+static size_t write_report(struct fixture *f, uint8_t *data, size_t cap)
+{
+    struct writer w;
+    writer_init(&w, data, cap);
+    rtcp_write_sr(&w, &(struct rtcp_sender_info){.ssrc = VIDEO_SSRC});
+    size_t len = w.len;
+    assert_int_equal(srtp_encrypt_rtcp(f->client.srtp, data, &len, cap), 0);
+    return len;
+}
+
 static void U14_rtcp_is_limited(void **state)
 {
     struct fixture *f = *state;
@@ -276,15 +286,29 @@ static void U14_rtcp_is_limited(void **state)
     uint64_t before = f->stats.dropped;
     for (unsigned i = 0; i < SESSION_RTCP_PER_S + 50; i++) {
         uint8_t data[128];
-        struct writer w;
-        writer_init(&w, data, sizeof(data));
-        rtcp_write_sr(&w, &(struct rtcp_sender_info){.ssrc = VIDEO_SSRC});
-        size_t len = w.len;
-        assert_int_equal(srtp_encrypt_rtcp(f->client.srtp, data, &len, sizeof(data)), 0);
+        size_t len = write_report(f, data, sizeof(data));
         receive(f, 0, data, len);
     }
     run_until(f, f->now_us + 2 * SECOND);
     assert_int_equal(f->stats.dropped, before + 50);
+}
+
+static void U10_forged_rtcp_does_not_use_up_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t data[128];
+    go_keyed(f);
+    uint64_t dropped = f->stats.dropped, bad = f->stats.bad_srtp;
+    for (unsigned i = 0; i < SESSION_RTCP_PER_S + 50; i++) {
+        size_t len = write_report(f, data, sizeof(data));
+        data[len - 6] ^= 1; /* the tag's end, or the index before it: not authentic */
+        receive(f, 0, data, len);
+    }
+    size_t len = write_report(f, data, sizeof(data));
+    receive(f, 0, data, len);
+    run_until(f, f->now_us + 2 * SECOND);
+    assert_int_equal(f->stats.dropped, dropped);
+    assert_int_equal(f->stats.bad_srtp, bad + SESSION_RTCP_PER_S + 50);
 }
 
 static void M3_unsupported_video_ends_the_session(void **state)
@@ -347,6 +371,7 @@ int main(void)
         TEST(stats_come_each_second),
         TEST(want_keyframe_sends_a_pli),
         TEST(U14_rtcp_is_limited),
+        TEST(U10_forged_rtcp_does_not_use_up_the_limit),
         TEST(M3_unsupported_video_ends_the_session),
         TEST(U7_a_wrong_certificate_ends_the_session),
         TEST(odd_datagrams_do_no_harm),
