@@ -60,6 +60,18 @@ for_test() {
     need_command curl curl
     need_command turnserver coturn
     need_file '/usr/share/fonts/truetype/dejavu/*.ttf' fonts-dejavu-core
+    # publishers beside Chromium
+    need_command firefox-esr firefox-esr
+    need_command whip-client simple-whip-client
+    need_file '/usr/lib/python3/dist-packages/aiortc/__init__.py' python3-aiortc
+    need_file '/usr/lib/python3/dist-packages/numpy/__init__.py' python3-numpy
+    need_file '/usr/lib/python3/dist-packages/gi/overrides/Gst.py' python3-gst-1.0
+    need_file '/usr/lib/*/girepository-1.0/GstWebRTC-1.0.typelib' gir1.2-gst-plugins-bad-1.0
+    need_file '/usr/lib/*/gstreamer-1.0/libgstopus.so' gstreamer1.0-plugins-base
+    need_file '/usr/lib/*/gstreamer-1.0/libgstvpx.so' gstreamer1.0-plugins-good
+    need_file '/usr/lib/*/gstreamer-1.0/libgstwebrtc.so' gstreamer1.0-plugins-bad
+    need_file '/usr/lib/*/gstreamer-1.0/libgstx264.so' gstreamer1.0-plugins-ugly
+    need_file '/usr/lib/*/gstreamer-1.0/libgstnice.so' gstreamer1.0-nice
 }
 
 for_lint() {
