@@ -5,6 +5,7 @@
 #ifndef SLUICE_TESTS_DEPAY_FUZZ_H
 #define SLUICE_TESTS_DEPAY_FUZZ_H
 
+#include "gateway/ingest/av1_obu.h"
 #include "gateway/ingest/depay.h"
 #include "lib/base/reader.h"
 
@@ -13,15 +14,10 @@
 
 static uint64_t depay_fuzz_sum;
 
-static inline void depay_fuzz_unit(void *ctx, const struct depay_unit *unit)
+/* NAL units fill the unit exactly. */
+static inline void depay_fuzz_nals(const struct depay_unit *unit)
 {
-    const enum codec *codec = ctx;
-    assert(unit->len > 0 && unit->len <= FRAME_PAYLOAD_MAX);
-    for (size_t i = 0; i < unit->len; i++)
-        depay_fuzz_sum += unit->data[i];
-    if (*codec != CODEC_H264)
-        return;
-    struct reader r; /* NAL units fill the unit exactly */
+    struct reader r;
     reader_init(&r, unit->data, unit->len);
     while (reader_left(&r) > 0) {
         uint32_t len = reader_u32(&r);
@@ -29,6 +25,34 @@ static inline void depay_fuzz_unit(void *ctx, const struct depay_unit *unit)
         reader_bytes(&r, len);
         assert(reader_ok(&r));
     }
+}
+
+/* So do OBUs; all have size fields, and key frames a sequence header in front, as no other. */
+static inline void depay_fuzz_obus(const struct depay_unit *unit)
+{
+    struct reader r;
+    reader_init(&r, unit->data, unit->len);
+    for (size_t i = 0; reader_left(&r) > 0; i++) {
+        uint8_t head = reader_u8(&r);
+        assert((head & 0x82) == 2 && (head >> 3 == 1) == (unit->key && i == 0));
+        if (head & 4)
+            reader_u8(&r);
+        uint32_t len = av1_read_leb128(&r);
+        reader_bytes(&r, len);
+        assert(reader_ok(&r));
+    }
+}
+
+static inline void depay_fuzz_unit(void *ctx, const struct depay_unit *unit)
+{
+    const enum codec *codec = ctx;
+    assert(unit->len > 0 && unit->len <= FRAME_PAYLOAD_MAX);
+    for (size_t i = 0; i < unit->len; i++)
+        depay_fuzz_sum += unit->data[i];
+    if (*codec == CODEC_H264 || *codec == CODEC_H265)
+        depay_fuzz_nals(unit);
+    if (*codec == CODEC_AV1)
+        depay_fuzz_obus(unit);
 }
 
 static inline int depay_fuzz_run(enum codec codec, const uint8_t *data, size_t size)
