@@ -55,8 +55,8 @@ async function freePorts() {
 
 export class Gateway {
     /** Starts sluiced and waits until it is ready. limits: lines of that section of gateway.conf; top:
-     * lines outside sections, as they are written there. */
-    static async start({ limits = {}, top = {} } = {}) {
+     * lines outside sections, as they are written there; sections: lines of others, by their names. */
+    static async start({ limits = {}, top = {}, sections = {} } = {}) {
         const gateway = new Gateway();
         gateway.dir = await mkdtemp(path.join(tmpdir(), 'sluice-e2e-'));
         gateway.state = path.join(gateway.dir, 'state');
@@ -65,12 +65,15 @@ export class Gateway {
         gateway.media = media;
         const outside = { media_address: '{"127.0.0.1"}', ...top };
         const first = Object.entries(outside).map(([key, value]) => `${key} = ${value}\n`);
-        const lines = Object.entries(limits).map(([key, value]) => `    ${key} = ${value}`);
+        const all = Object.entries({ limits, ...sections }).map(([name, keys]) => {
+            const lines = Object.entries(keys).map(([key, value]) => `    ${key} = ${value}\n`);
+            return `${name} {\n${lines.join('')}}\n`;
+        });
         const conf = path.join(gateway.dir, 'gateway.conf');
         await writeFile(
             conf,
             `port = ${port}\nmedia_port = ${media}\n${first.join('')}` +
-                `log_level = "debug"\nlimits {\n${lines.join('\n')}\n}\n`,
+                `log_level = "debug"\n${all.join('')}`,
         );
         gateway.lines = [];
         const args = ['--config', conf, '--state', gateway.state];
