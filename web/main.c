@@ -60,6 +60,12 @@ static int send_message(void *ctx, enum msg_type type, const void *body, const v
     return role_send(&web->role, type, body, blob, blob_len, NULL);
 }
 
+/* Not answered: a link comes, or the stream ends. */
+static void want_link(void *ctx, const struct msg_stream_link *wanted)
+{
+    (void)send_message(ctx, MSG_LINK_WANTED, wanted, NULL, 0);
+}
+
 /* ---- what the supervisor says ---- */
 
 static int on_publish_result(void *ctx, const struct chan_message *message)
@@ -179,6 +185,7 @@ static int open_all(struct web *web)
         rc = whip_new(loop, web->peers, &whip, &web->whip);
     if (rc)
         return rc;
+    streams_set_want(web->streams, want_link, web);
     web->routes = (struct routes){.assets = web->assets,
                                   .streams = web->streams,
                                   .hls = web->hls,

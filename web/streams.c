@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "web/repeats.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ struct streams {
     uint64_t linger_us;
     streams_event_fn fn;
     void *ctx;
+    streams_want_fn want;
+    void *want_ctx;
     struct stream *first;
     size_t count;
 };
@@ -70,10 +73,12 @@ static int on_hello(struct stream_link *link, const struct part_hello *m, uint64
     struct part_hello hello = *m;
     if (part_check_hello(&hello))
         return -EBADMSG;
-    bool goes_on = stream->greeted && !stream->ended && hello.continues &&
-                   same_promises(&stream->hello, &hello);
+    /* Over a link that was asked for, the same worker tells all of its window again. */
+    bool same = stream->greeted && !stream->ended && same_promises(&stream->hello, &hello);
+    stream->repeats = same && stream->relink_us != 0 && hello.epoch == stream->hello.epoch;
+    bool goes_on = same && (hello.continues || stream->repeats);
     struct rendition_rules rules = rules_of(stream, now_us);
-    for (uint32_t i = 0; i < PART_RENDITIONS_MAX; i++) {
+    for (uint32_t i = 0; i < PART_RENDITIONS_MAX && !stream->repeats; i++) {
         if (goes_on) {
             rendition_finish(&stream->renditions[i]);
             rendition_forget_inits(&stream->renditions[i]);
@@ -95,6 +100,7 @@ static int on_hello(struct stream_link *link, const struct part_hello *m, uint64
     stream->greeted = true;
     stream->ended = false;
     stream->end_due_us = 0;
+    stream->relink_us = 0;
     for (uint32_t i = 0; i < PART_RENDITIONS_MAX; i++)
         tell(stream, STREAMS_CHANGED, i);
     log_event(LOG_INFO, "publication", "stream=%s session=%llu continues=%d", stream->name,
@@ -108,6 +114,8 @@ static int on_init(struct stream *stream, const struct chan_message *message)
     memcpy(&m, message->body, sizeof(m));
     if (part_check_init(&m, message->blob_len) || !(stream->hello.renditions >> m.rendition & 1))
         return -EBADMSG;
+    if (stream->repeats && repeats_init(&stream->renditions[m.rendition], &m))
+        return 0;
     return rendition_on_init(&stream->renditions[m.rendition], stream->hello.epoch, &m,
                              message->blob, message->blob_len);
 }
@@ -119,6 +127,8 @@ static int on_segment(struct stream *stream, const struct chan_message *message,
     memcpy(&m, message->body, sizeof(m));
     if (part_check_segment(&m))
         return -EBADMSG;
+    if (stream->repeats && repeats_segment(&stream->renditions[m.rendition], &m))
+        return 0;
     int rc = segment_reader_open(&map, message->fds[0]);
     if (rc)
         return rc;
@@ -132,6 +142,8 @@ static int on_part(struct stream *stream, const struct chan_message *message, ui
     memcpy(&m, message->body, sizeof(m));
     if (m.rendition >= PART_RENDITIONS_MAX)
         return -EBADMSG;
+    if (stream->repeats && repeats_part(&stream->renditions[m.rendition], &m))
+        return 0;
     int rc = rendition_on_part(&stream->renditions[m.rendition], &m);
     if (rc)
         return rc;
@@ -148,6 +160,8 @@ static int on_segment_end(struct stream *stream, const struct chan_message *mess
     if (m.rendition >= PART_RENDITIONS_MAX)
         return -EBADMSG;
     struct rendition *r = &stream->renditions[m.rendition];
+    if (stream->repeats && repeats_segment_end(r, &m))
+        return 0;
     const struct media_segment *last = rendition_last(r);
     bool was_complete = last && last->complete;
     int rc = rendition_on_segment_end(r, &m);
@@ -230,6 +244,25 @@ static void on_link_closed(void *ctx, int reason)
     link_free(link);
     if (stream->end_due_us > 0 && !stream->link)
         end_stream(stream, clock_now_us());
+    else if (reason == 0 && !stream->ended && !stream->link && !stream->next_link)
+        stream->relink_us = clock_now_us() + STREAMS_RELINK_US;
+}
+
+/* Not at once: a worker that has died gets a successor, whose link comes unasked. */
+static void relink(struct stream *stream, uint64_t now_us)
+{
+    struct streams *streams = stream->streams;
+    struct msg_stream_link wanted = {.session = stream->session};
+    if (stream->relink_us == 0 || now_us < stream->relink_us || stream->ended)
+        return;
+    stream->relink_us = 0;
+    if (stream->link || stream->next_link || !streams->want)
+        return;
+    stream->relink_us = now_us + STREAMS_RELINK_US; /* again, until one comes or the stream ends */
+    log_event(LOG_WARN, "link_wanted", "stream=%s session=%llu", stream->name,
+              (unsigned long long)stream->session);
+    memcpy(wanted.stream, stream->name, sizeof(wanted.stream));
+    streams->want(streams->want_ctx, &wanted);
 }
 
 #define NEW (1u << LINK_NEW)
@@ -317,6 +350,7 @@ void streams_sweep(struct streams *streams, uint64_t now_us)
         for (size_t i = 0; i < PART_RENDITIONS_MAX; i++)
             rendition_expire(&s->renditions[i], now_us);
         tell(s, STREAMS_TICK, 0);
+        relink(s, now_us);
         if (s->end_due_us > 0 && now_us >= s->end_due_us)
             end_stream(s, now_us);
         if (s->ended && !has_newcomer(s) && now_us >= s->ended_us + streams->linger_us)
@@ -418,6 +452,12 @@ int streams_new(struct loop *loop, uint32_t ended_linger_s, streams_event_fn fn,
     streams->ctx = ctx;
     *out = streams;
     return 0;
+}
+
+void streams_set_want(struct streams *streams, streams_want_fn want, void *ctx)
+{
+    streams->want = want;
+    streams->want_ctx = ctx;
 }
 
 void streams_free(struct streams *streams)

@@ -5,7 +5,8 @@
  * while after its end. A worker that says `continues` goes on in the playlist of its predecessor,
  * any other starts a fresh one; what was published before stays fetchable for its time (HLS-08). A
  * worker whose announcements break a rule of lib/proto/part.h or rendition.h loses its link; what
- * it had published stays, and a successor may go on. */
+ * it had published stays, and a successor may go on. When a worker drops us (we were too slow for
+ * it), another link is asked for; it tells the whole window again, with the same numbers. */
 #ifndef SLUICE_WEB_STREAMS_H
 #define SLUICE_WEB_STREAMS_H
 
@@ -22,6 +23,7 @@
     4u /* prepared answers of one playlist: plain and gzip, reload and blocking */
 
 #define STREAMS_LAST_WORDS_US 100000u
+#define STREAMS_RELINK_US 2000000u /* so long a live stream waits for a link, each time */
 
 struct streams;
 struct stream;
@@ -48,6 +50,8 @@ struct stream {
     struct rendition renditions[PART_RENDITIONS_MAX];
     struct stream_front fronts[PART_RENDITIONS_MAX];
     struct stream_front front;     /* of the multivariant playlist */
+    bool repeats;                  /* its worker tells again what it has told over a lost link */
+    uint64_t relink_us;            /* when to ask for another link; 0 = not */
     struct stream_link *link;      /* to the worker that publishes; NULL = none */
     struct stream_link *next_link; /* to its successor, until that one has said hello */
     struct streams *streams;
@@ -68,6 +72,9 @@ typedef void (*streams_event_fn)(void *ctx, struct stream *stream, enum streams_
 /* ended_linger_s: how long an ended stream's playlist stays. 0 or -ENOMEM. */
 int streams_new(struct loop *loop, uint32_t ended_linger_s, streams_event_fn fn, void *ctx,
                 struct streams **out);
+/* Asks for another link of a live stream that has lost its own; without it nobody is asked. */
+typedef void (*streams_want_fn)(void *ctx, const struct msg_stream_link *wanted);
+void streams_set_want(struct streams *streams, streams_want_fn want, void *ctx);
 void streams_free(struct streams *streams); /* NULL allowed; STREAMS_REMOVED for each */
 
 /* MSG_STREAM_LINK and MSG_STREAM_STATE. fd is taken over, also on failure. 0, -EBADMSG for a

@@ -351,6 +351,16 @@ static int on_refused(void *ctx, const struct chan_message *m)
     return 0;
 }
 
+static int on_link_wanted(void *ctx, const struct chan_message *m)
+{
+    struct process *web = ctx;
+    const struct msg_stream_link *wanted = m->body;
+    if (!text_is_terminated(wanted->stream, sizeof(wanted->stream)))
+        return -EBADMSG;
+    playback_relink(web->sup, web, wanted);
+    return 0;
+}
+
 /* type, phases, handler; sizes come from msg_shape. */
 struct row {
     enum msg_type type;
@@ -381,6 +391,7 @@ static const struct row web_rows[] = {
     COMMON_ROWS,
     {MSG_PUBLISH, WARM, on_publish},
     {MSG_SESSION, WARM, on_session},
+    {MSG_LINK_WANTED, WARM, on_link_wanted},
 };
 static const struct row ingest_rows[] = {
     COMMON_ROWS,

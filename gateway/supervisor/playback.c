@@ -84,6 +84,18 @@ void playback_tell_web(struct supervisor *sup, struct process *web)
     }
 }
 
+void playback_relink(struct supervisor *sup, struct process *web,
+                     const struct msg_stream_link *wanted)
+{
+    struct playback *pb = playback_by_stream(sup, wanted->stream);
+    uint64_t now_us = clock_now_us();
+    if (!pb || !pb->transcode || pb->session != wanted->session ||
+        (pb->relinked_us != 0 && now_us < pb->relinked_us + PLAYBACK_RELINK_US))
+        return;
+    pb->relinked_us = now_us;
+    link_web(web, pb->transcode, pb);
+}
+
 /* ---- workers ---- */
 
 static void retire(struct playback *pb, struct process **worker)

@@ -13,6 +13,7 @@
 #define PLAYBACK_CRASHES_MAX 10u /* in PLAYBACK_CRASHES_US: the stream ends (A3) */
 #define PLAYBACK_CRASHES_US 60000000u
 #define PLAYBACK_DRAIN_US 500000u /* for the last words of the last session's worker */
+#define PLAYBACK_RELINK_US 500000u
 #define PLAYBACK_STEP_MAX                                                                          \
     4096u /* a worker's numbers jump so far at most: successors inherit them */
 
@@ -40,6 +41,7 @@ struct playback {
     uint32_t renditions;
     uint32_t crashes;
     uint64_t crashes_since_us;
+    uint64_t relinked_us;    /* when a web process last got a new link on its own wish */
     struct loop_timer timer; /* rejoin window, then linger */
     struct loop_timer drain;
 };
@@ -63,6 +65,11 @@ void playback_on_transcode_exit(struct playback *pb, struct process *p, bool exp
 
 /* Links a (restarted) web process with every worker. */
 void playback_tell_web(struct supervisor *sup, struct process *web);
+
+/* This web process has lost its link: gives it another one to the session's worker, if there is
+ * one; at most one in PLAYBACK_RELINK_US for all of them, what comes sooner is ignored. */
+void playback_relink(struct supervisor *sup, struct process *web,
+                     const struct msg_stream_link *wanted);
 
 struct playback *playback_by_stream(struct supervisor *sup, const char *stream);
 void playback_free_all(struct supervisor *sup);

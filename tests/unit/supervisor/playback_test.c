@@ -220,6 +220,29 @@ static void an_ended_playlist_is_not_continued(void **state)
     leave(stage, &gone);
 }
 
+/* What web has lost, it gets again: for its session only, and not at any pace. */
+static void a_web_process_that_lost_its_link_gets_another(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    go_live(stage, UINT64_MAX);
+    struct msg_transcode_bind m = bound(stage);
+    assert_true(hear(&stage->web, MSG_STREAM_LINK, &heard));
+    assert_true(hear(&stage->transcode, MSG_CONSUMER, &heard));
+    struct msg_stream_link wanted = {.session = m.session + 1, .stream = "demo"};
+    say(stage, &stage->web, MSG_LINK_WANTED, &wanted, NULL, 0);
+    assert_false(hear(&stage->web, MSG_STREAM_LINK, &heard));
+    wanted.session = m.session;
+    for (int i = 0; i < 3; i++)
+        say(stage, &stage->web, MSG_LINK_WANTED, &wanted, NULL, 0);
+    assert_true(hear(&stage->web, MSG_STREAM_LINK, &heard));
+    assert_true(hear(&stage->transcode, MSG_CONSUMER, &heard));
+    assert_false(hear(&stage->web, MSG_STREAM_LINK, &heard));
+    memset(wanted.stream, 'a', sizeof(wanted.stream)); /* I5 */
+    say(stage, &stage->web, MSG_LINK_WANTED, &wanted, NULL, 0);
+    assert_true(is_cut(&stage->web));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +257,7 @@ int main(void)
         CASE(A3_a_stream_whose_worker_crashes_ten_times_ends),
         CASE(I5_transcode_cannot_use_up_the_numbers),
         CASE(an_ended_playlist_is_not_continued),
+        CASE(a_web_process_that_lost_its_link_gets_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,9 @@
 
 #include "lib/base/clock.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #define SEGMENT(n) "/live/demo/0/0123456789abcdef-" n ".m4s"
 
 static int set_up(void **state)
@@ -318,6 +321,145 @@ static void A_window_that_begins_behind_a_discontinuity_is_taken(void **state)
     free(text);
 }
 
+struct wish {
+    unsigned count;
+    struct msg_stream_link last;
+};
+
+static void on_want(void *ctx, const struct msg_stream_link *wanted)
+{
+    struct wish *wish = ctx;
+    wish->count++;
+    wish->last = *wanted;
+}
+
+/* A new link whose other end is ours, over which the rig's worker says hello. */
+static int link_and_publish(struct rig *rig, uint64_t first, uint64_t last)
+{
+    struct msg_stream_link m = {.session = 1, .stream = "demo"};
+    int pair[2];
+    assert_int_equal(chan_pair(pair), 0);
+    assert_int_equal(streams_on_link(rig->streams, &m, pair[1]), 0);
+    rig_publish(rig, first, last);
+    return pair[0];
+}
+
+static void cut(struct rig *rig, int *fd)
+{
+    (void)close(*fd);
+    *fd = -1;
+    assert_true(loop_turn(&rig->loop, 1000) >= 0);
+    assert_null(rig->stream->link);
+}
+
+static void A_lost_link_is_asked_for_after_a_while_and_again(void **state)
+{
+    struct rig *rig = *state;
+    struct wish wish = {0};
+    streams_set_want(rig->streams, on_want, &wish);
+    int worker = link_and_publish(rig, 10, 12);
+    cut(rig, &worker);
+    uint64_t now_us = clock_now_us();
+    streams_sweep(rig->streams, now_us); /* a dead worker's successor comes unasked: wait for it */
+    assert_int_equal(wish.count, 0);
+    streams_sweep(rig->streams, now_us + STREAMS_RELINK_US);
+    assert_int_equal(wish.count, 1);
+    assert_string_equal(wish.last.stream, "demo");
+    assert_int_equal(wish.last.session, 1);
+    streams_sweep(rig->streams, now_us + STREAMS_RELINK_US + 1);
+    assert_int_equal(wish.count, 1);
+    streams_sweep(rig->streams, now_us + 2 * STREAMS_RELINK_US + 1);
+    assert_int_equal(wish.count, 2);
+    worker = link_and_publish(rig, 10, 12);
+    streams_sweep(rig->streams, now_us + 9 * STREAMS_RELINK_US);
+    assert_int_equal(wish.count, 2);
+    (void)close(worker);
+}
+
+#define VIDEO "/live/demo/0/media.m3u8"
+
+/* HLS-04: while the worker tells all of its window again, nothing that was listed goes. */
+static void HLS_04_what_is_told_again_changes_nothing(void **state)
+{
+    struct rig *rig = *state;
+    int worker = link_and_publish(rig, 10, 12);
+    assert_int_equal(rig_segment(rig, 0, 13), 0);
+    assert_int_equal(rig_part(rig, 0, 13, 0, PART_INDEPENDENT), 0);
+    char *before = rig_playlist(rig, VIDEO);
+    cut(rig, &worker);
+    rig_link(rig, 1);
+    rig_publish(rig, 10, 12);
+    assert_int_equal(rig_segment(rig, 0, 13), 0);
+    assert_int_equal(rig_part(rig, 0, 13, 0, PART_INDEPENDENT), 0);
+    char *after = rig_playlist(rig, VIDEO);
+    assert_string_equal(before, after);
+    assert_int_equal(rig_part(rig, 0, 13, 1, PART_LAST), 0); /* news of the open segment */
+    assert_int_equal(rig_segment_end(rig, 0, 13), 0);
+    assert_int_equal(rig_segment(rig, 0, 14), 0);
+    assert_int_equal(rig_part(rig, 0, 14, 0, PART_INDEPENDENT), 0);
+    char *later = rig_playlist(rig, VIDEO);
+    assert_null(strstr(later, "DISCONTINUITY\n"));
+    assert_int_equal(status_of(rig, SEGMENT("13")), 200);
+    assert_int_equal(status_of(rig, SEGMENT("10.3")), 200);
+    assert_int_equal(rig->stream->renditions[0].listed_count, 5);
+    free(before);
+    free(after);
+    free(later);
+}
+
+/* So much was missed that the open segment is out of the worker's window. */
+static void HLS_04_a_long_gap_between_links_ends_the_open_segment(void **state)
+{
+    struct rig *rig = *state;
+    int worker = link_and_publish(rig, 10, 12);
+    assert_int_equal(rig_segment(rig, 0, 13), 0);
+    assert_int_equal(rig_part(rig, 0, 13, 0, PART_INDEPENDENT), 0);
+    cut(rig, &worker);
+    rig_link(rig, 1);
+    rig_publish(rig, 15, 16);
+    assert_int_equal(status_of(rig, SEGMENT("13")), 200);
+    assert_int_equal(status_of(rig, SEGMENT("16")), 200);
+    char *text = rig_playlist(rig, VIDEO);
+    assert_int_equal(rig_count(text, "#EXT-X-GAP"), 1); /* 14 */
+    free(text);
+}
+
+static void A_link_that_comes_unasked_or_an_end_makes_the_wish_void(void **state)
+{
+    struct rig *rig = *state;
+    struct wish wish = {0};
+    struct msg_stream_state end = {.session = 1, .state = STREAM_ENDED, .stream = "demo"};
+    streams_set_want(rig->streams, on_want, &wish);
+    int worker = link_and_publish(rig, 10, 12);
+    cut(rig, &worker);
+    rig_link(rig, 1); /* the successor's */
+    streams_sweep(rig->streams, clock_now_us() + STREAMS_RELINK_US);
+    assert_int_equal(wish.count, 0);
+    struct part_hello hello = rig_hello_body(3, true);
+    hello.epoch = 99;
+    assert_int_equal(rig_feed(rig, PART_HELLO, &hello, NULL, 0, -1), 0);
+    assert_int_equal(rig->stream->relink_us, 0);
+    assert_int_equal(rig->stream->renditions[0].listed_count, 3); /* it goes on */
+    assert_int_equal(streams_on_state(rig->streams, &end), 0);
+    streams_sweep(rig->streams, clock_now_us() + 2 * STREAMS_RELINK_US);
+    assert_int_equal(wish.count, 0);
+}
+
+/* Whoever breaks the rules gets no second chance (I5). */
+static void I5_a_refused_worker_is_not_asked_for(void **state)
+{
+    struct rig *rig = *state;
+    struct wish wish = {0};
+    streams_set_want(rig->streams, on_want, &wish);
+    int worker = link_and_publish(rig, 10, 12);
+    assert_int_equal(send(worker, "garbage", 7, 0), 7);
+    assert_true(loop_turn(&rig->loop, 1000) >= 0);
+    assert_null(rig->stream->link);
+    streams_sweep(rig->streams, clock_now_us() + STREAMS_RELINK_US);
+    assert_int_equal(wish.count, 0);
+    (void)close(worker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +480,11 @@ int main(void)
         IN_RIG(I5_control_messages_are_checked),
         IN_RIG(Streams_are_bounded),
         IN_RIG(An_ended_stream_goes_after_a_while_unless_someone_comes),
+        IN_RIG(A_lost_link_is_asked_for_after_a_while_and_again),
+        IN_RIG(HLS_04_what_is_told_again_changes_nothing),
+        IN_RIG(HLS_04_a_long_gap_between_links_ends_the_open_segment),
+        IN_RIG(A_link_that_comes_unasked_or_an_end_makes_the_wish_void),
+        IN_RIG(I5_a_refused_worker_is_not_asked_for),
         IN_RIG(A_window_that_begins_behind_a_discontinuity_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
