@@ -94,6 +94,11 @@ int depay_check_size(const struct depay *d, uint32_t width, uint32_t height)
     return 0;
 }
 
+bool depay_begins(const struct depay *d, const uint8_t *payload, size_t len)
+{
+    return len > 0 && d->ops->begins(payload, len);
+}
+
 bool depay_needs_key(const struct depay *d)
 {
     return d->need_key;

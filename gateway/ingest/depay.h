@@ -109,6 +109,9 @@ int depay_push(struct depay *d, const struct depay_packet *packet);
 /* H.264 and H.265: the parameter sets of the offer (COD-06); malformed ones are ignored. */
 void depay_announce(struct depay *d, struct slice text);
 
+/* Whether the payload certainly is the first of an access unit. */
+bool depay_begins(const struct depay *d, const uint8_t *payload, size_t len);
+
 /* Packets are missing between the last and the next one. */
 void depay_gap(struct depay *d);
 

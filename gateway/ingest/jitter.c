@@ -35,7 +35,8 @@ struct jitter {
     bool has_direct; /* the packet of the last push, not yet popped */
     uint16_t direct_sequence;
     struct depay_packet direct;
-    uint16_t popped; /* buffer lent out by the last pop */
+    uint64_t opening_us; /* what is older than the first is waited for that long; 0: no more */
+    uint16_t popped;     /* buffer lent out by the last pop */
     uint64_t lost;
     struct slot *slots;
     uint16_t *spare;
@@ -97,6 +98,7 @@ void jitter_reset(struct jitter *j)
     j->since_known = false;
     j->hurry = false;
     j->has_direct = false;
+    j->opening_us = 0;
     j->popped = NO_BUFFER;
     j->spare_count = j->slot_count;
     for (size_t i = 0; i < j->slot_count; i++) {
@@ -151,6 +153,25 @@ static void note_highest(struct jitter *j, uint16_t sequence, struct jitter_miss
     j->highest = sequence;
 }
 
+bool jitter_started(const struct jitter *j)
+{
+    return j->started;
+}
+
+void jitter_expect_older(struct jitter *j, uint64_t wait_us)
+{
+    if (!j->started)
+        j->opening_us = wait_us;
+}
+
+/* Moves the begin back to a packet that was overtaken by the first one. */
+static void begin_before(struct jitter *j, uint16_t sequence, struct jitter_missing *out_missing)
+{
+    out_missing->first = (uint16_t)(sequence + 1);
+    out_missing->count = (uint16_t)(j->next - sequence - 1);
+    j->next = sequence;
+}
+
 enum jitter_verdict jitter_push(struct jitter *j, uint16_t sequence,
                                 const struct depay_packet *packet, bool repair,
                                 struct jitter_missing *out_missing)
@@ -165,10 +186,16 @@ enum jitter_verdict jitter_push(struct jitter *j, uint16_t sequence,
         j->highest = sequence;
     }
     int32_t ahead = clock_diff16(sequence, j->next);
+    if (j->opening_us > 0 && ahead < 0 && ahead >= -JITTER_OLDER_MAX &&
+        clock_diff16(j->highest, sequence) < (int32_t)j->slot_count) {
+        begin_before(j, sequence, out_missing);
+        ahead = 0;
+    }
     bool far = ahead >= (int32_t)j->slot_count || ahead < -JITTER_LATE_MAX;
     if (repair ? far || ahead < 0 : !far && ahead < 0)
         return JITTER_OLD;
     if (far) { /* everything before it is flushed by the pops that follow */
+        j->opening_us = 0;
         set_direct(j, sequence, packet);
         j->highest = sequence;
         return JITTER_TAKEN;
@@ -176,7 +203,7 @@ enum jitter_verdict jitter_push(struct jitter *j, uint16_t sequence,
     if (slot_of(j, sequence)->buffer != NO_BUFFER)
         return JITTER_OLD;
     note_highest(j, sequence, out_missing);
-    if (ahead == 0)
+    if (ahead == 0 && j->opening_us == 0)
         set_direct(j, sequence, packet);
     else
         hold(j, sequence, packet);
@@ -231,6 +258,18 @@ static void skip_hole(struct jitter *j)
     j->lost += (uint16_t)(j->next - first);
 }
 
+/* Whether older packets than the first are still waited for. */
+static bool is_opening(struct jitter *j, uint64_t now_us)
+{
+    if (j->opening_us == 0 || j->held == 0 || j->has_direct)
+        return false;
+    find_since(j);
+    if (now_us < j->since_us + j->opening_us)
+        return true;
+    j->opening_us = 0;
+    return false;
+}
+
 static bool must_wait(struct jitter *j, uint64_t now_us)
 {
     if (j->has_direct)
@@ -246,7 +285,7 @@ static bool must_wait(struct jitter *j, uint64_t now_us)
 enum jitter_result jitter_pop(struct jitter *j, uint64_t now_us, struct depay_packet *out)
 {
     release_popped(j);
-    if (!j->started)
+    if (!j->started || is_opening(j, now_us))
         return JITTER_NONE;
     struct slot *slot = slot_of(j, j->next);
     if (j->has_direct && j->direct_sequence == j->next && slot->buffer == NO_BUFFER) {
@@ -285,7 +324,7 @@ uint64_t jitter_due_us(const struct jitter *j)
         return UINT64_MAX;
     if (!j->since_known)
         return 0; /* a pop finds out */
-    return j->since_us + j->deadline_us;
+    return j->since_us + (j->opening_us != 0 ? j->opening_us : j->deadline_us);
 }
 
 uint16_t jitter_next(const struct jitter *j)

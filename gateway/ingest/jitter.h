@@ -16,6 +16,7 @@
 /* A packet this far behind is no late one (SRTP's replay window would have refused it): the source
  * went on after a long outage. */
 #define JITTER_LATE_MAX 1024
+#define JITTER_OLDER_MAX 64 /* so much older than the first one may others be */
 
 struct jitter;
 
@@ -24,12 +25,17 @@ int jitter_new(size_t slots, uint64_t deadline_us, struct jitter **out);
 void jitter_free(struct jitter *j);  /* wipes media; NULL allowed */
 void jitter_reset(struct jitter *j); /* another source: forgets everything */
 
+bool jitter_started(const struct jitter *j); /* a packet came since the last reset */
+/* Before the first packet: others that are older may still come, wait that long for them. */
+void jitter_expect_older(struct jitter *j, uint64_t wait_us);
+
 enum jitter_verdict {
     JITTER_TAKEN, /* pop until JITTER_NONE before the packet's bytes go away */
     JITTER_OLD,   /* a duplicate, or too late: nothing to do */
 };
 
-/* Numbers that this packet showed to be missing: count from first on; count 0 for none. advance: by
+/* Numbers that this packet showed to be missing: count from first on; count 0 for none; newer than
+ * all before, or older when the packet is older than the first one. advance: by
  * how much it is newer than the newest before, 0 when it is not. */
 struct jitter_missing {
     uint16_t first;

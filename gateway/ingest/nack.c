@@ -137,9 +137,13 @@ int nack_add(struct nack *n, uint16_t first, uint16_t count, uint64_t now_us)
         return -ENOSPC;
     }
     uint64_t due_us = now_us + nack_wait_us(n);
+    bool older = n->count > 0 && clock_diff16(first, n->entries[0].sequence) < 0;
+    struct nack_entry *to = older ? n->entries : n->entries + n->count;
+    memmove(n->entries + (older ? count : 0), n->entries, n->count * sizeof(n->entries[0]));
     for (uint16_t i = 0; i < count; i++)
-        n->entries[n->count++] = (struct nack_entry){
+        to[i] = (struct nack_entry){
             .sequence = (uint16_t)(first + i), .found_us = now_us, .due_us = due_us};
+    n->count += count;
     return 0;
 }
 

@@ -65,8 +65,8 @@ enum nack_arrival {
 };
 
 void nack_init(struct nack *n);
-/* count numbers from first on, newer than all others, are missing. 0, or -ENOSPC when they do not
- * fit: then the list is emptied, because asking for a key frame is cheaper. */
+/* count numbers from first on, newer than all others or older than all, are missing. 0, or -ENOSPC
+ * when they do not fit: then the list is emptied, because asking for a key frame is cheaper. */
 int nack_add(struct nack *n, uint16_t first, uint16_t count, uint64_t now_us);
 /* The packet came. rtx: on the source for repairs, hence certainly an answer; on the source itself
  * a packet that comes sooner than any answer could was merely overtaken. */

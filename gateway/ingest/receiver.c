@@ -223,6 +223,8 @@ static bool push(struct receiver *r, const struct rtp_packet *packet, bool rtx, 
                                  .marker = packet->marker,
                                  .arrival_us = now_us};
     struct jitter_missing missing;
+    if (!jitter_started(r->jitter) && !depay_begins(r->depay, media.data, media.len))
+        jitter_expect_older(r->jitter, RECEIVER_OPENING_US);
     enum nack_arrival arrival = note_arrival(r, packet->sequence, rtx, now_us);
     if (jitter_push(r->jitter, packet->sequence, &media, rtx, &missing) == JITTER_OLD)
         return !has_nack(r);

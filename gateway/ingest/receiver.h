@@ -22,6 +22,9 @@
 #define RECEIVER_REORDER_US                                                                        \
     100000u /* how long a hole is waited for when the peer repairs nothing */
 
+#define RECEIVER_OPENING_US                                                                        \
+    30000u /* a source that begins inside an access unit: others may be overtaken */
+
 struct receiver;
 /* 0, or why the unit could not be passed on: -EMSGSIZE, -EDQUOT, -EAGAIN (framer.h). */
 typedef int (*receiver_unit_fn)(void *ctx, struct receiver *r, const struct depay_unit *unit);

@@ -63,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             jitter_give_up(j);
         } else if ((op & 15) == 2) {
             jitter_reset(j);
+            jitter_expect_older(j, number & 63);
             m.any = false;
             m.gap = false;
         } else {

@@ -242,6 +242,47 @@ static void a_reset_forgets_the_source(void **state)
     expect(j, 0, JITTER_NONE);
 }
 
+/* The first packets overtake each other as others do. */
+static void RTP_06_what_is_older_than_the_first_is_waited_for(void **state)
+{
+    struct jitter *j = *state;
+    struct jitter_missing missing;
+    jitter_expect_older(j, 30000);
+    assert_int_equal(push(j, 2, 1000), JITTER_TAKEN);
+    expect(j, 1000, JITTER_NONE);
+    assert_int_equal(jitter_due_us(j), 31000);
+    assert_int_equal(push_as(j, 65534, 5000, false, &missing), JITTER_TAKEN);
+    assert_int_equal(missing.first, 65535);
+    assert_int_equal(missing.count, 3);
+    assert_int_equal(missing.advance, 0); /* no loss that was measured */
+    assert_int_equal(push(j, 0, 6000), JITTER_TAKEN);
+    assert_int_equal(push(j, 1, 7000), JITTER_TAKEN);
+    assert_int_equal(push(j, 65535, 8000), JITTER_TAKEN);
+    assert_int_equal(push(j, 65535, 8500), JITTER_OLD);
+    expect(j, 30999, JITTER_NONE);
+    for (uint16_t i = 65534; i != 3; i++)
+        expect_packet(j, 31000, i);
+    expect(j, 31000, JITTER_NONE);
+    assert_int_equal(push(j, 65533, 32000), JITTER_OLD); /* not for ever */
+    assert_int_equal(push(j, 3, 33000), JITTER_TAKEN);
+    expect_packet(j, 33000, 3); /* and at once from here on */
+    assert_int_equal(jitter_lost(j), 0);
+}
+
+static void a_far_packet_ends_the_wait_for_older_ones(void **state)
+{
+    struct jitter *j = *state;
+    jitter_expect_older(j, 30000);
+    assert_int_equal(push(j, 1000, 1000), JITTER_TAKEN);
+    assert_int_equal(push(j, 999 - JITTER_OLDER_MAX, 1500), JITTER_OLD);
+    expect(j, 1500, JITTER_NONE);
+    assert_int_equal(push(j, 1000 + SLOTS, 2000), JITTER_TAKEN);
+    expect_packet(j, 2000, 1000);
+    expect(j, 2000, JITTER_GAP);
+    expect_packet(j, 2000, 1000 + SLOTS);
+    assert_true(jitter_due_us(j) == UINT64_MAX);
+}
+
 static void the_whole_window_can_wait(void **state)
 {
     struct jitter *j = *state;
@@ -289,6 +330,8 @@ int main(void)
         TEST(RTP_05_padding_only_packets_fill_their_place),
         TEST(giving_up_ends_all_waiting),
         TEST(a_reset_forgets_the_source),
+        TEST(RTP_06_what_is_older_than_the_first_is_waited_for),
+        TEST(a_far_packet_ends_the_wait_for_older_ones),
         TEST(the_whole_window_can_wait),
         cmocka_unit_test(wrong_sizes_are_refused),
     };

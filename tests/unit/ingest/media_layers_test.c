@@ -289,6 +289,8 @@ static void RTP_01_layers_are_passed_on_apart(void **state)
     assert_int_equal(frame.layer, 0);
     assert_int_equal(frame.number, 0);
     push_picture(f, SMALL); /* no key frame yet */
+    pass(f, RECEIVER_OPENING_US);
+    media_on_timer(f->media, f->now_us);
     assert_false(next_any(f, &frame));
     push_key(f, SMALL);
     for (uint32_t i = 0; i < 5; i++) {

@@ -42,6 +42,22 @@ static void RTP_08_the_list_is_capped(void **state)
     assert_int_equal(nack_add(&n, 0, NACK_LIST_MAX + 1, 0), -ENOSPC);
 }
 
+static void older_numbers_go_in_front(void **state)
+{
+    struct nack n;
+    uint16_t out[8];
+    (void)state;
+    nack_init(&n);
+    assert_int_equal(nack_add(&n, 5, 2, 0), 0);
+    assert_int_equal(nack_add(&n, 65534, 3, 0), 0);
+    assert_int_equal(nack_add(&n, 9, 1, 0), 0);
+    static const uint16_t wanted[] = {65534, 65535, 0, 5, 6, 9};
+    assert_int_equal(nack_take(&n, 1000000, out, 8), 6);
+    assert_memory_equal(out, wanted, sizeof(wanted));
+    nack_forget(&n, 5);
+    assert_int_equal(n.count, 3);
+}
+
 static void what_came_is_not_asked_for(void **state)
 {
     struct nack n;
@@ -260,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(RTP_08_asks_after_the_wait_then_each_interval),
         cmocka_unit_test(RTP_08_the_list_is_capped),
+        cmocka_unit_test(older_numbers_go_in_front),
         cmocka_unit_test(what_came_is_not_asked_for),
         cmocka_unit_test(the_interval_is_learned_from_answers),
         cmocka_unit_test(the_interval_is_bounded),
