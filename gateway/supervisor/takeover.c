@@ -11,7 +11,8 @@ static bool is_stale(const struct publication *p, uint64_t now_us)
         return true;
     if (alive_us < p->keyed_us)
         alive_us = p->keyed_us;
-    return now_us > alive_us && now_us - alive_us > TAKEOVER_STALE_US;
+    /* a time to come is a lie of the worker, which may not hold its stream with it */
+    return now_us < alive_us || now_us - alive_us > TAKEOVER_STALE_US;
 }
 
 enum takeover takeover_judge(const struct publication *p, uint64_t now_us, uint64_t *out_old)

@@ -136,6 +136,19 @@ static void W5_a_session_of_ones_own_without_keys_is_taken_over(void **state)
     finish(stage, &old);
 }
 
+static void I5_a_worker_can_not_hold_its_stream_by_a_lie(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    go_live(stage, UINT64_MAX);
+    struct publication *p = make_silent(stage, 0);
+    p->stats.last_packet_us = UINT64_MAX;
+    challenge(stage, "t_one", CLASH_REFUSE, &old);
+    answer_offer(stage, 201);
+    assert_int_equal(result(stage).status, 201);
+    finish(stage, &old);
+}
+
 static void W5_take_over_cuts_whatever_is_live(void **state)
 {
     struct stage *stage = *state;
@@ -219,6 +232,7 @@ int main(void)
         CASE(WHIP_23_anothers_session_is_never_cut_by_refuse),
         CASE(W5_a_silent_session_of_ones_own_is_taken_over),
         CASE(W5_a_session_of_ones_own_without_keys_is_taken_over),
+        CASE(I5_a_worker_can_not_hold_its_stream_by_a_lie),
         CASE(W5_take_over_cuts_whatever_is_live),
         CASE(W5_a_bad_offer_cuts_nobody),
         CASE(W2_one_live_and_one_pending_per_stream),
