@@ -1,6 +1,7 @@
 /* The real web process with a worker that the test plays: waiting requests, successors, hostile
  * announcements, and how fast waiting requests are answered. */
 #include "lib/base/clock.h"
+#include "lib/base/fd.h"
 #include "tests/support/webrig.h"
 
 #include <errno.h>
@@ -240,6 +241,35 @@ static void Latency_of_blocked_reloads_stays_in_milliseconds(void **state)
     webrig_stop(&rig);
 }
 
+/* A worker that drops us goes on in the same playlist over the link that we ask for. */
+static void HLS_09_a_lost_link_is_asked_for(void **state)
+{
+    struct webrig rig;
+    struct webrig_answer a;
+    (void)state;
+    webrig_start(&rig);
+    webrig_publish(&rig);
+    fd_close(&rig.worker);
+    const struct chan_message *m = peer_wait(&rig.peer, MSG_LINK_WANTED, WEBRIG_WAIT_MS);
+    assert_non_null(m);
+    const struct msg_stream_link *wanted = m->body;
+    assert_string_equal(wanted->stream, "demo");
+    assert_int_equal(wanted->session, 1);
+    webrig_link(&rig, 1);
+    webrig_hello(&rig, false);
+    webrig_open_segment(&rig, 10);
+    webrig_send_part(&rig, 10, 0, PART_INDEPENDENT);
+    webrig_send_part(&rig, 10, 1, PART_LAST);
+    webrig_open_segment(&rig, 11);
+    webrig_send_part(&rig, 11, 0, PART_INDEPENDENT);
+    webrig_send_part(&rig, 11, 1, PART_LAST); /* the first news */
+    assert_int_equal(webrig_get(&rig, WEBRIG_VIDEO "?_HLS_msn=11", &a), 200);
+    assert_non_null(strstr(a.text, "-10.m4s"));
+    assert_non_null(strstr(a.text, "-11.m4s"));
+    assert_null(strstr(a.text, "#EXT-X-DISCONTINUITY\n"));
+    webrig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -248,6 +278,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(LL_10_a_waiting_reload_is_answered_when_its_part_arrives),
         cmocka_unit_test(HLS_07_the_end_wakes_waiters_with_endlist),
         cmocka_unit_test(HLS_09_a_killed_worker_is_succeeded_in_the_same_playlist),
+        cmocka_unit_test(HLS_09_a_lost_link_is_asked_for),
         cmocka_unit_test(I5_hostile_announcements_cost_the_worker_its_link_only),
         cmocka_unit_test(P2_waiters_and_lost_waiters),
         cmocka_unit_test(Latency_of_blocked_reloads_stays_in_milliseconds),

@@ -45,8 +45,9 @@ static void feed(struct rig *rig, unsigned type, const void *body, const void *b
                              .fd_count = 1};
     if (!stream || stream_feed(stream, &m, rig->now_us) == 0)
         return;
-    /* as a channel that has ended: the next worker comes */
+    /* as a channel that has ended: the next worker comes, or the same one over another link */
     struct msg_stream_link link = {.session = stream->session, .stream = "s"};
+    stream->relink_us = rig->msn & 1;
     (void)streams_on_link(rig->streams, &link, -1);
 }
 
