@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 import { deleteRaw, publishRaw, sentLayers } from './clients/rawpage.mjs';
-import { assertClean, endedBy, playable, shown } from './clients/realclient.mjs';
+import { assertClean, endedBy, playable, playableAt, shown } from './clients/realclient.mjs';
 import { mediaPlaylists } from './hls.mjs';
 import { stage, until } from './stage.mjs';
 
@@ -46,8 +46,7 @@ for (const codec of ['H264', 'VP8']) {
         const media = await shown(on.gateway, stream, (m) => m.video.layers === 3 && m.width === 960);
         t.diagnostic(`${JSON.stringify(await flowing())} ${JSON.stringify(media.video)}`);
         assert.equal(media.video.codec, codec.toLowerCase());
-        const { video } = await playable(on.gateway, stream);
-        assert.deepEqual([video.width, video.height], [960, 540]);
+        await playableAt(on.gateway, stream, [960, 540]);
         await end(stream, page);
     });
 }

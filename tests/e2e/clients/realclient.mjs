@@ -116,7 +116,8 @@ export async function playable(gateway, stream) {
     await everyPlaylist(gateway, stream, /^#EXTINF:/m);
     const { stdout } = await run(
         'ffprobe',
-        ['-v', 'error', '-of', 'json', '-show_streams', '-count_frames', '-read_intervals', '%+1', url],
+        ['-v', 'error', '-of', 'json', '-show_streams', '-count_frames', '-read_intervals', '%+1',
+            '-live_start_index', '-1', url],
         { timeout: 30000 },
     ).catch((error) => {
         throw new Error(`ffprobe: ${error.code} ${error.signal} ${error.stderr}`, { cause: error });
@@ -125,6 +126,19 @@ export async function playable(gateway, stream) {
     const frames = (one) => one && { ...one, frames: Number(one.nb_read_frames) };
     const of = (kind) => frames(streams.find((one) => one.codec_type === kind));
     return { video: of('video'), audio: of('audio') };
+}
+
+/** Waits until that is the size of the newest segment's picture. The first ones may be of a smaller layer. */
+export function playableAt(gateway, stream, size) {
+    return until(
+        `${stream} plays in ${size}`,
+        async () => {
+            const { video } = await playable(gateway, stream);
+            return video?.width === size[0] && video.height === size[1];
+        },
+        30000,
+        500,
+    );
 }
 
 /** The counters of a live stream, once wanted(media) holds. */
