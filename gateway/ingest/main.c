@@ -289,6 +289,7 @@ static int on_stray(void *ctx, const struct chan_message *message)
     if (paths_find(in->paths, TRANSPORT_UDP, &path->local, &path->remote, &at) == 0)
         return deliver(in, at, message); /* it was opened while this was on its way */
     memcpy(datagram, message->blob, message->blob_len);
+    paths_read(in->paths, now_us); /* a copy of a packet must not come before it */
     session_stray(in->session, path, datagram, message->blob_len, now_us);
     on_batch(in, now_us);
     return 0;

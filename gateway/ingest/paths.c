@@ -281,6 +281,13 @@ static void on_readable(void *ctx, uint32_t events)
     p->batch(p->ctx, now_us);
 }
 
+void paths_read(struct paths *p, uint64_t now_us)
+{
+    for (size_t i = 0; i < STREAM_PATHS_MAX; i++)
+        if (p->paths[i].fd >= 0)
+            (void)receive_all(p, &p->paths[i], now_us);
+}
+
 void paths_rest(struct paths *p, bool on)
 {
     p->rest = on && p->coalesce_us > 0;

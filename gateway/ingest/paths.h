@@ -56,6 +56,10 @@ const struct addr *paths_remote(const struct paths *p, size_t path);
  * frame. */
 void paths_send(struct paths *p, size_t path, const uint8_t *data, size_t len);
 
+/* Reads what has come on all paths, whatever their pace: what was sent before something else is to
+ * be dealt with before it. */
+void paths_read(struct paths *p, uint64_t now_us);
+
 /* Whether reading at a pace is allowed; off at the start, so that the handshake is quick. */
 void paths_rest(struct paths *p, bool on);
 
