@@ -16,7 +16,7 @@ const CANDIDATES = Number(process.env.CANDIDATES ?? 200);
 const BAD_POST_US = 100; // of each process
 const HALF_OPEN_BYTES = 40 << 20;
 const HALF_OPEN_MS = 12000;
-const PER_ADDRESS = 8; // INTAKE_PER_ADDRESS
+const PER_ADDRESS = 8; // PUBLICATION_PER_ADDRESS
 const PENDING = 64; // max_pending
 const VICTIM = '127.0.0.9';
 
@@ -190,13 +190,23 @@ test(`W8 ICE-12 ${CANDIDATES} candidates that name another address`, { timeout: 
     const { token } = await gateway.token('*');
     const target = await victim();
     try {
-        // as many as an offer may have, in as many offers as it takes
+        // as many as an offer may have, in as many offers and fragments as it takes
         const each = 100;
+        let patched = 0;
         for (let first = 1; first <= CANDIDATES; first += each) {
             const lines = candidatesFor(target.port, first, each);
             const body = offer.replace(/a=mid:.*\r\n/, (mid) => mid + lines);
             const answer = await posts.post(`weapon-${first}`, { token, body });
             assert.equal(answer.status, 201, answer.text);
+            const { location, etag } = answer.headers;
+            const fragment =
+                offer.match(/a=ice-ufrag:.*\r\n/)[0] + offer.match(/a=ice-pwd:.*\r\n/)[0] +
+                `m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n${offer.match(/a=mid:.*\r\n/)[0]}${lines}a=end-of-candidates\r\n`;
+            const patch = await posts.send('PATCH', location, {
+                token, body: fragment, type: 'application/trickle-ice-sdpfrag', headers: { 'If-Match': etag },
+            });
+            patched += patch.status === 204 ? 1 : 0;
+            assert.equal(patch.status, 204, patch.text);
         }
         // what an agent that checks would have sent by now: each check is repeated every 50 ms
         await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -206,7 +216,7 @@ test(`W8 ICE-12 ${CANDIDATES} candidates that name another address`, { timeout: 
         probe.send('x', target.port, VICTIM);
         await until('the probe', () => target.count() === 1);
         probe.close();
-        t.diagnostic(`${CANDIDATES} candidates in offers: 0 packets`);
+        t.diagnostic(`${CANDIDATES} candidates in offers, as many in ${patched} fragments: 0 packets`);
     } finally {
         target.close();
     }

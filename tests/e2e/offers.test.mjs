@@ -70,14 +70,15 @@ async function costOf(count, offerOf, token) {
     const used = await childrenUs(gateway.process.pid);
     for (let i = 0; i < count; i++) {
         const body = Buffer.from(offerOf(i), 'latin1');
-        const answer = await posts.post(`offer-${i}`, { token, body });
+        const from = `127.0.1.${2 + (i % 250)}`; // one address alone would get 429
+        const answer = await posts.post(`offer-${i}`, { token, body, from });
         const { status, headers, text } = answer;
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         assert.ok(status === 201 || (status >= 400 && status < 500), `offer ${i}: ${status} ${text}`);
         assert.ok(![401, 403, 409, 429].includes(status), `offer ${i}: ${status} ${text}`);
         if (status === 201) {
             assert.match(text, /^v=0\r\n/);
-            assert.equal((await posts.send('DELETE', headers.location, { token })).status, 200);
+            assert.equal((await posts.send('DELETE', headers.location, { token, from })).status, 200);
         } else {
             assert.match(headers['content-type'], /^application\/problem\+json/); // WHIP-11
         }
