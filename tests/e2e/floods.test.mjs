@@ -16,7 +16,7 @@ const CANDIDATES = Number(process.env.CANDIDATES ?? 200);
 const BAD_POST_US = 100; // of each process
 const HALF_OPEN_BYTES = 40 << 20;
 const HALF_OPEN_MS = 12000;
-const PER_ADDRESS = 8; // PUBLICATION_PER_ADDRESS
+const PER_ADDRESS = 8; // INTAKE_PER_ADDRESS
 const PENDING = 64; // max_pending
 const VICTIM = '127.0.0.9';
 

@@ -160,7 +160,7 @@ static void COD_04_several_slices_make_one_unit(void **state)
     assert_int_equal(f->got.unit.len, 8 + sizeof(slice) + sizeof(second));
 }
 
-static void COD_06_nothing_before_sets_and_idr(void **state)
+static void COD_06_BUG_11_nothing_before_sets_and_idr(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(push(f, aud, sizeof(aud), 1, false), 0);
@@ -388,7 +388,7 @@ int main(void)
         TEST(COD_04_fu_a_is_joined),
         TEST(COD_04_unit_ends_when_the_timestamp_changes),
         TEST(COD_04_several_slices_make_one_unit),
-        TEST(COD_06_nothing_before_sets_and_idr),
+        TEST(COD_06_BUG_11_nothing_before_sets_and_idr),
         TEST(COD_06_cached_sets_go_before_each_idr),
         TEST(COD_06_sets_of_the_offer_are_used),
         TEST(sets_stand_before_sei),

@@ -217,7 +217,7 @@ static void RTP_14_feedback_begins_with_the_keys(void **state)
     assert_non_null(memmem(sent->data, sent->len, "REMB", 4));
 }
 
-static void stats_tell_decryption_failures_by_kind(void **state)
+static void BUG_06_stats_tell_decryption_failures_by_kind(void **state)
 {
     struct fixture *f = *state;
     uint8_t sealed[1500], strange[100] = {0x80, 35}, shorter[11] = {0x80, 96};
@@ -367,7 +367,7 @@ int main(void)
         TEST(U12_thousands_of_authentic_sources_take_no_place),
         TEST(U10_replays_are_counted_apart_from_forgeries),
         TEST(RTP_14_feedback_begins_with_the_keys),
-        TEST(stats_tell_decryption_failures_by_kind),
+        TEST(BUG_06_stats_tell_decryption_failures_by_kind),
         TEST(stats_come_each_second),
         TEST(want_keyframe_sends_a_pli),
         TEST(U14_rtcp_is_limited),

@@ -164,7 +164,7 @@ static void SEC_13_certificates_are_fresh(void **state)
 
 /* ---- datagrams ---- */
 
-static void SEC_04_fragmented_hello_is_put_together(void **state)
+static void SEC_04_SEC_05_BUG_17_fragmented_hello_is_put_together(void **state)
 {
     static const struct client_options options = {.long_hello = true};
     struct bench *b = *state;
@@ -205,7 +205,7 @@ static void SEC_06_flights_use_the_mtu(void **state)
                      2); /* the cookie, then about 640 bytes; 256-byte datagrams would be 3 */
 }
 
-static void SEC_07_flights_are_sent_again(void **state)
+static void SEC_07_BUG_19_flights_are_sent_again(void **state)
 {
     struct bench *b = *state;
     begin(b, NULL);
@@ -366,10 +366,10 @@ int main(void)
         cmocka_unit_test(U7_wrong_fingerprint_ends_the_session),
         cmocka_unit_test(SEC_03_stronger_hashes_are_checked),
         cmocka_unit_test(SEC_13_certificates_are_fresh),
-        cmocka_unit_test(SEC_04_fragmented_hello_is_put_together),
+        cmocka_unit_test(SEC_04_SEC_05_BUG_17_fragmented_hello_is_put_together),
         cmocka_unit_test(BUG_18_tiny_fragments_are_put_together),
         cmocka_unit_test(SEC_06_flights_use_the_mtu),
-        cmocka_unit_test(SEC_07_flights_are_sent_again),
+        cmocka_unit_test(SEC_07_BUG_19_flights_are_sent_again),
         cmocka_unit_test(SEC_07_lost_cookie_is_sent_again),
         cmocka_unit_test(SEC_07_handshake_limit_is_5_s),
         cmocka_unit_test(SEC_07_repeated_last_flight_is_answered),

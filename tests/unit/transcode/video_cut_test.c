@@ -81,7 +81,7 @@ static struct ledger_sums finish(void)
     return ledger_check(&sim->ledger, TRACK_VIDEO, PART_US, TARGET_S);
 }
 
-static void LL_01_parts_of_30_fps_are_six_frames(void **state)
+static void LL_01_BUG_13_parts_of_30_fps_are_six_frames(void **state)
 {
     (void)state;
     for (int i = 0; i < 30 * 20; i++) {
@@ -348,7 +348,7 @@ static void target_duration_is_one_and_a_half_segments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(LL_01_parts_of_30_fps_are_six_frames),
+        TEST(LL_01_BUG_13_parts_of_30_fps_are_six_frames),
         TEST(LL_02_frames_with_jitter_keep_parts_long_enough),
         TEST(LL_02_irregular_canvas_of_14_to_28_fps),
         TEST(FMP_02_frame_rate_drop_to_6_leaves_no_hole),

@@ -73,7 +73,7 @@ static void LL_03_a_successor_with_other_promises_starts_a_fresh_playlist(void *
     assert_int_equal(rig->stream->renditions[0].listed_count, 0);
 }
 
-static void LL_03_promises_stay_over_parts_segments_and_workers(void **state)
+static void LL_03_BUG_12_promises_stay_over_parts_segments_and_workers(void **state)
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
@@ -251,7 +251,7 @@ int main(void)
         IN_RIG(LL_01_part_inf_is_there_with_the_first_part_and_no_part_is_longer),
         IN_RIG(LL_02_part_durations_are_shown_exactly),
         IN_RIG(LL_03_a_successor_with_other_promises_starts_a_fresh_playlist),
-        IN_RIG(LL_03_promises_stay_over_parts_segments_and_workers),
+        IN_RIG(LL_03_BUG_12_promises_stay_over_parts_segments_and_workers),
         IN_RIG(LL_04_part_hold_back_is_three_part_targets),
         IN_RIG(LL_06_independent_parts_and_only_they_say_so),
         IN_RIG(LL_07_tags_of_a_segment_stand_before_its_first_part),
