@@ -79,6 +79,8 @@ static inline struct player play(struct stage *stage, enum process_kind kind)
 static inline void leave(struct stage *stage, struct player *player)
 {
     struct supervisor *sup = &stage->sup;
+    if (!player->process) /* its successor could not be made */
+        return;
     for (size_t i = 0; i < PROCESS_MAX; i++) {
         if (sup->processes[i] == player->process)
             sup->processes[i] = NULL;
@@ -86,6 +88,7 @@ static inline void leave(struct stage *stage, struct player *player)
     loop_timer_cancel(&sup->loop, &player->process->kill_timer);
     chan_free(player->process->chan);
     free(player->process);
+    player->process = NULL;
     fd_close(&player->fd);
 }
 
