@@ -93,17 +93,19 @@ static void pair_link(struct door *door, struct door_session *session, size_t i)
     *bucket = pair_number(door, session, i);
 }
 
-/* Only the newest pair stays. */
-static void retire_old_pairs(struct door *door, struct door_session *session)
+static void drop_oldest_pairs(struct door *door, struct door_session *session, unsigned count)
 {
-    if (session->pair_count < 2)
-        return;
-    pair_unlink(door, session, 0);
-    pair_unlink(door, session, 1);
-    session->pairs[0] = session->pairs[1];
-    secret_wipe(&session->pairs[1], sizeof(session->pairs[1]));
-    session->pair_count = 1;
-    pair_link(door, session, 0);
+    for (size_t i = 0; i < session->pair_count; i++)
+        pair_unlink(door, session, i);
+    for (size_t i = 0; i < session->pair_count; i++) {
+        if (i >= count)
+            session->pairs[i - count] = session->pairs[i];
+        if (i + count >= session->pair_count)
+            secret_wipe(&session->pairs[i], sizeof(session->pairs[i]));
+    }
+    session->pair_count -= count;
+    for (size_t i = 0; i < session->pair_count; i++)
+        pair_link(door, session, i);
 }
 
 static struct door_session *session_new(struct door *door, uint64_t id)
@@ -134,7 +136,8 @@ int door_expect(struct door *door, uint64_t session_id, const char *ufrag, const
         session = session_new(door, session_id);
     if (session == NULL)
         return -ENOSPC;
-    retire_old_pairs(door, session);
+    if (session->pair_count == DOOR_PAIRS_MAX)
+        drop_oldest_pairs(door, session, 1);
     struct door_pair *pair = &session->pairs[session->pair_count];
     (void)text_copy(pair->ufrag, sizeof(pair->ufrag), name); /* fits: checked above */
     (void)text_copy(pair->pwd, sizeof(pair->pwd), secret);
@@ -283,7 +286,7 @@ static enum door_verdict judge_check(struct door *door, const uint8_t *data, siz
         return DOOR_DROP;
     }
     if (pair == &session->pairs[session->pair_count - 1])
-        retire_old_pairs(door, session);
+        drop_oldest_pairs(door, session, session->pair_count - 1);
     if (is_full(session)) {
         door->counters.full++;
         return DOOR_DROP;

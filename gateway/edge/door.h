@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DOOR_PAIRS_MAX 2 /* ufrag and password now and before, during an ICE restart */
+#define DOOR_PAIRS_MAX 4 /* ufrag and password now, and those before while ICE restarts */
 #define DOOR_PATHS_MAX (STREAM_MAX * STREAM_PATHS_MAX)
 #define DOOR_UFRAG_MIN 4 /* RFC 8445 5.3 */
 #define DOOR_PWD_MIN 22
@@ -92,10 +92,10 @@ struct door {
 void door_init(struct door *door, uint64_t seed, uint64_t now_us);
 
 /* Expects checks with this pair (NUL-terminated) for the session. A second pair for a live session
- * is an ICE restart: both count until the first authenticated check with the newer; a third
- * replaces the oldest. Told again, a pair stays as it is. 0, or -EBADMSG when a length is outside
- * RFC 8445 and stream.h, -EEXIST when another session has this ufrag, -ENOSPC with STREAM_MAX
- * sessions. */
+ * is an ICE restart: all count until an authenticated check with the newest, which may be seen by
+ * the worker alone; a fifth replaces the oldest. Told again, a pair stays as it is. 0, or -EBADMSG
+ * when a length is outside RFC 8445 and stream.h, -EEXIST when another session has this ufrag,
+ * -ENOSPC with STREAM_MAX sessions. */
 int door_expect(struct door *door, uint64_t session, const char *ufrag, const char *pwd);
 
 /* Forgets the session, its pairs and its flows; an unknown one is no error. */

@@ -32,7 +32,7 @@ static unsigned restart(struct session *s, const struct sdpfrag *fragment,
     if (rc < 0)
         return refuse(out, 400, "The fragment's a=ice-ufrag or a=ice-pwd is too long.");
     if (!writer_ok(w))
-        return refuse(out, 500, "The gateway could not write its fragment.");
+        return refuse(out, 422, "The answer to this restart would be too long.");
     const struct icestate_pair *pair = icestate_newest(&s->ice);
     memcpy(out->ufrag, pair->ufrag, sizeof(pair->ufrag));
     memcpy(out->pwd, pair->pwd, sizeof(pair->pwd));

@@ -315,16 +315,38 @@ static void restart_forged_check_on_the_newer_retires_nothing(void **state)
     assert_int_equal(judge_alpha(door, 1, &session), DOOR_OPEN);
 }
 
-static void restart_third_pair_replaces_the_oldest(void **state)
+static void restart_pairs_that_were_never_checked_leave_the_old_one(void **state)
+{
+    struct door *door = *state;
+    uint64_t session = 0;
+    char ufrag[] = "many0000";
+    assert_int_equal(door_expect(door, ALPHA, RAWCHECK_BETA_UFRAG, RAWCHECK_BETA_PWD), 0);
+    assert_int_equal(door_expect(door, ALPHA, ufrag, RAWCHECK_BETA_PWD), 0);
+    assert_int_equal(door_expect(door, ALPHA, RAWCHECK_GAMMA_UFRAG, RAWCHECK_GAMMA_PWD), 0);
+    assert_int_equal(judge_alpha(door, 1, &session), DOOR_OPEN);
+    ufrag[7] = '1';
+    assert_int_equal(door_expect(door, ALPHA, ufrag, RAWCHECK_BETA_PWD), 0);
+    assert_int_equal(judge_alpha(door, 1, &session), DOOR_DROP); /* too many: the oldest goes */
+    assert_int_equal(judge(door, 1, rawcheck_beta, sizeof(rawcheck_beta), &session), DOOR_OPEN);
+    assert_int_equal(judge(door, 1, rawcheck_gamma, sizeof(rawcheck_gamma), &session), DOOR_OPEN);
+    assert_int_equal(session, ALPHA);
+    door_forget(door, ALPHA);
+    assert_int_equal(judge(door, 1, rawcheck_beta, sizeof(rawcheck_beta), &session), DOOR_DROP);
+    assert_int_equal(judge(door, 1, rawcheck_gamma, sizeof(rawcheck_gamma), &session), DOOR_DROP);
+}
+
+static void restart_check_on_the_newest_retires_all_others(void **state)
 {
     struct door *door = *state;
     uint64_t session = 0;
     assert_int_equal(door_expect(door, ALPHA, RAWCHECK_BETA_UFRAG, RAWCHECK_BETA_PWD), 0);
     assert_int_equal(door_expect(door, ALPHA, RAWCHECK_GAMMA_UFRAG, RAWCHECK_GAMMA_PWD), 0);
-    assert_int_equal(judge_alpha(door, 1, &session), DOOR_DROP);
     assert_int_equal(judge(door, 1, rawcheck_beta, sizeof(rawcheck_beta), &session), DOOR_OPEN);
+    assert_int_equal(judge_alpha(door, 1, &session), DOOR_OPEN);
     assert_int_equal(judge(door, 1, rawcheck_gamma, sizeof(rawcheck_gamma), &session), DOOR_OPEN);
     assert_int_equal(judge(door, 1, rawcheck_beta, sizeof(rawcheck_beta), &session), DOOR_DROP);
+    assert_int_equal(judge_alpha(door, 1, &session), DOOR_DROP);
+    assert_int_equal(judge(door, 1, rawcheck_gamma, sizeof(rawcheck_gamma), &session), DOOR_OPEN);
 }
 
 static void expecting_again_changes_nothing(void **state)
@@ -439,7 +461,10 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(restart_forged_check_on_the_newer_retires_nothing, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(restart_third_pair_replaces_the_oldest, setup, teardown),
+        cmocka_unit_test_setup_teardown(restart_pairs_that_were_never_checked_leave_the_old_one,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(restart_check_on_the_newest_retires_all_others, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(expecting_again_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(expecting_refuses_what_is_not_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(table_is_full_with_the_greatest_number_of_sessions, setup,

@@ -233,7 +233,7 @@ static void WHIP_62_a_restart_that_cannot_be_answered_changes_nothing(void **sta
     struct fixture *f = *state;
     struct patch p;
     go_keyed(f);
-    assert_int_equal(patch_into(f, NEXT, true, &p, 40), 500);
+    assert_int_equal(patch_into(f, NEXT, true, &p, 40), 422);
     assert_int_equal(replies_old(f, 0), 1);
     assert_int_equal(patch(f, OWN, false, &p), 204);
     assert_int_equal(patch(f, NEXT, false, &p), 428); /* not known */
