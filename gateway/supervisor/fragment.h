@@ -11,9 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FRAGMENT_QUEUE_MAX 4u /* of one session, the one at the worker not counted */
-#define FRAGMENT_BURST 32u    /* PATCHes of one session at once (WHIP-28) */
-#define FRAGMENT_RATE 4u      /* and per second */
+/* Of one session; one more is at the worker. A browser opens 6 connections. */
+#define FRAGMENT_QUEUE_MAX 5u
+#define FRAGMENT_BURST 32u /* PATCHes of one session at once (WHIP-28) */
+#define FRAGMENT_RATE 4u   /* and per second */
 
 struct publication;
 struct session_url_ask;
