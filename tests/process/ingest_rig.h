@@ -268,7 +268,9 @@ static inline bool has_nack(const struct publisher *p)
     return p->nacks > 0;
 }
 
-static inline void publisher_offer_as(struct publisher *p, struct rig *rig, bool passive)
+/* With that many simulcast layers; 0: none. */
+static inline void publisher_offer_layers(struct publisher *p, struct rig *rig, bool passive,
+                                          unsigned layers)
 {
     char offer[RAWSDP_OFFER_MAX];
     memset(p, 0, sizeof(*p));
@@ -285,6 +287,7 @@ static inline void publisher_offer_as(struct publisher *p, struct rig *rig, bool
                                          .cname = "raw",
                                          .audio_ssrc = AUDIO_SSRC,
                                          .video_ssrc = VIDEO_SSRC,
+                                         .layers = layers,
                                          .passive = passive};
     assert_int_equal(rawsdp_write_offer(&offered, offer), 0);
     if (rig_offer(rig, offer, strlen(offer)) != 201)
@@ -293,6 +296,11 @@ static inline void publisher_offer_as(struct publisher *p, struct rig *rig, bool
     assert_int_equal(rawsdp_parse_answer(slice_make(rig->text, rig->text_len), &any, &p->answer),
                      0);
     assert_int_equal(p->answer.active, passive);
+}
+
+static inline void publisher_offer_as(struct publisher *p, struct rig *rig, bool passive)
+{
+    publisher_offer_layers(p, rig, passive, 0);
 }
 
 static inline void publisher_offer(struct publisher *p, struct rig *rig)

@@ -53,6 +53,17 @@ static void write_rtx(struct writer *w, const struct rawsdp_offer *offer, unsign
     write_ssrc(w, offer, offer->rtx_ssrc);
 }
 
+/* RFC 8851, RFC 8853. */
+static void write_layers(struct writer *w, const struct rawsdp_offer *offer)
+{
+    writer_text(w, "a=extmap:%d %s\r\n", RAWSDP_RID_ID, RAWSDP_RID_URI);
+    for (unsigned i = 0; i < offer->layers; i++)
+        writer_text(w, "a=rid:%u send\r\n", i);
+    for (unsigned i = 0; i < offer->layers; i++)
+        writer_text(w, "%s%u", i > 0 ? ";" : "a=simulcast:send ", i);
+    writer_text(w, "\r\n");
+}
+
 int rawsdp_write_offer(const struct rawsdp_offer *offer, char *to)
 {
     struct writer w;
@@ -75,7 +86,10 @@ int rawsdp_write_offer(const struct rawsdp_offer *offer, char *to)
                     "profile-level-id=42e01f\r\n",
                     type);
     write_rtx(&w, offer, type);
-    write_ssrc(&w, offer, offer->video_ssrc);
+    if (offer->layers > 0)
+        write_layers(&w, offer);
+    else
+        write_ssrc(&w, offer, offer->video_ssrc);
     writer_u8(&w, 0);
     return writer_ok(&w) ? 0 : -EMSGSIZE;
 }

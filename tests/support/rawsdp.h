@@ -15,6 +15,8 @@
 #define RAWSDP_TEXT_MAX 256
 #define RAWSDP_MID_URI "urn:ietf:params:rtp-hdrext:sdes:mid"
 #define RAWSDP_MID_ID 4
+#define RAWSDP_RID_URI "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+#define RAWSDP_RID_ID 5
 
 struct rawsdp_offer {
     enum rawmedia_codec video; /* RAWMEDIA_H264 or RAWMEDIA_VP8 */
@@ -24,6 +26,7 @@ struct rawsdp_offer {
     const char *cname;
     uint32_t audio_ssrc;
     uint32_t video_ssrc;
+    unsigned layers;   /* simulcast layers of video with RIDs "0" on, without SSRCs; 0: none */
     uint32_t rtx_ssrc; /* of repairs of video; 0: no RTX offered */
     bool passive;      /* setup:passive instead of actpass: we are the DTLS server */
 };
