@@ -159,6 +159,34 @@ static void U10_replays_are_counted_apart_from_forgeries(void **state)
     assert_int_equal(f->stats.bad_srtp, 1);
 }
 
+/* OBS 30.1 repeated packets that did not decrypt: that is no loss, and no reason to give up. */
+static void BUG_06_failures_are_counted_apart_from_loss(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t lost[1500], bad[1500];
+    go_keyed(f);
+    uint64_t start_us = f->now_us;
+    send_key_frame(f, 0, 1000);
+    size_t len = seal_rtp(f, test_slice, sizeof(test_slice), 4000, true, lost);
+    send_rtp(f, 0, test_slice, sizeof(test_slice), 7000, true);
+    for (unsigned i = 0; i < 5; i++) {
+        memcpy(bad, lost, len);
+        bad[len - 1] ^= 1;
+        receive(f, 0, bad, len);
+    }
+    receive(f, 0, lost, len);
+    run_until(f, start_us + SECOND);
+    assert_int_equal(f->stats.bad_srtp, 5);
+    assert_int_equal(f->stats.tracks[TRACK_VIDEO].lost, 0);
+    assert_int_equal(f->stats.tracks[TRACK_VIDEO].frames, 3);
+    for (unsigned i = 0; i < 2; i++)
+        (void)seal_rtp(f, test_slice, sizeof(test_slice), 9000, true, lost);
+    send_rtp(f, 0, test_slice, sizeof(test_slice), 10000, true);
+    run_until(f, start_us + 3 * SECOND);
+    assert_int_equal(f->stats.bad_srtp, 5);
+    assert_int_equal(f->stats.tracks[TRACK_VIDEO].lost, 2);
+}
+
 /* The grant allows 5 Mbit/s; RTP-20. */
 static void U15_an_authentic_flood_is_cut_and_ends_the_session(void **state)
 {
@@ -366,6 +394,7 @@ int main(void)
         TEST(U15_an_authentic_flood_is_cut_and_ends_the_session),
         TEST(U12_thousands_of_authentic_sources_take_no_place),
         TEST(U10_replays_are_counted_apart_from_forgeries),
+        TEST(BUG_06_failures_are_counted_apart_from_loss),
         TEST(RTP_14_feedback_begins_with_the_keys),
         TEST(BUG_06_stats_tell_decryption_failures_by_kind),
         TEST(stats_come_each_second),
