@@ -141,6 +141,19 @@ test('RFC6544 rawpub publishes over TCP on several connections', { timeout: 9000
         assert.equal(gateway.lines.filter((l) => /path_opened .*transport=tcp/.test(l)).length, 4);
     }));
 
+for (const way of [[], ['--tcp']]) {
+    test(`WHIP-85 WHIP-86 a publisher that is the DTLS server ${way}`, { timeout: 90000 }, () =>
+        withGateway({}, async (gateway) => {
+            const { token } = await gateway.token('*');
+            const publisher = new Publisher(gateway, 'passive', token, [
+                '--passive', '--streams', '4', '--seconds', '4', ...way,
+            ]);
+            assert.equal(await publisher.exited, 0, JSON.stringify(publisher.events));
+            const ended = gateway.lines.filter((l) => /ingest ended .*bad_srtp=0 /.test(l));
+            assert.equal(ended.length, 4);
+        }));
+}
+
 test('ICE-09 public_address stands first in the answer', { timeout: 60000 }, () =>
     withGateway(
         { top: { public_address: '{"203.0.113.9", "2001:db8::9"}' } },

@@ -30,6 +30,7 @@ static const char usage[] =
     "  --bind IP            local address\n"
     "  --rtx                repairs by RTX (RFC 4588) instead of the same packet again\n"
     "  --tcp                ICE-TCP instead of UDP\n"
+    "  --passive            offer setup:passive: the gateway is the DTLS client\n"
     "  --consent MS         time between checks while sending (default 2500)\n"
     "  --copy IP:PORT       every media packet goes there too, stream n's to PORT+n; up to twice\n"
     "  --insecure           take any TLS certificate\n"
@@ -200,6 +201,7 @@ static const struct rule rules[] = {
     {"times", CUSTOM, 0, 0, parse_times},
     {"rtx", FLAG, AT(stream.rtx), 0, NULL},
     {"tcp", FLAG, AT(stream.tcp), 0, NULL},
+    {"passive", FLAG, AT(stream.passive), 0, NULL},
     {"insecure", FLAG, AT(insecure), 0, NULL},
     {"json", FLAG, AT(json), 0, NULL},
     {"no-delete", FLAG, AT(stream.no_delete), 0, NULL},
