@@ -102,12 +102,18 @@ async function decoded(stream) {
     }
 }
 
-async function publishes(t, stream, how) {
+/** A page that publishes and watches the stream. */
+async function start(stream, how) {
     const { token } = await on.gateway.token();
     const page = await on.watch(stream);
     const url = `${on.gateway.base}/whip/${stream}`;
     const size = { width: WIDTH, height: HEIGHT };
     await page.evaluate(publishCanvas, { ...size, fps: FPS, url, token, ...how });
+    return page;
+}
+
+async function publishes(t, stream, how) {
+    const page = await start(stream, how);
     await until(
         `${PARTS} parts`,
         async () => {
@@ -160,3 +166,44 @@ on.test('COD-08 AV1 with two spatial layers plays in full size', async (t) => {
     const sent = await publishes(t, 'av1-svc', how);
     assert.equal(sent.mode, 'L2T1');
 });
+
+/** Lets the sender use that many bit/s: layers come and go without a key frame. */
+function limit(page, maxBitrate) {
+    return page.evaluate(async (value) => {
+        const [sender] = window.pc.getSenders();
+        const parameters = sender.getParameters();
+        parameters.encodings[0].maxBitrate = value;
+        await sender.setParameters(parameters);
+    }, maxBitrate);
+}
+
+const MODES = [
+    { mime: 'video/VP9', match: 'profile-id=0', mode: 'L2T1' },
+    { mime: 'video/VP9', match: 'profile-id=0', mode: 'L2T2_KEY' },
+    { mime: 'video/AV1', match: 'profile=0', mode: 'L2T1' },
+];
+for (const how of MODES) {
+    const name = `${how.mime.slice(6)} ${how.mode}`;
+    on.test(`COD-05 COD-08 a layer of ${name} goes and comes back`, async (t) => {
+        const stream = name.replace(/\W/, '-');
+        const page = await start(stream, { ...how, width: 640, height: 360 });
+        const formats = () =>
+            on.gateway.lines.filter((line) => / transcode video_format /.test(line));
+        const before = formats().length;
+        const shows = (width) => {
+            const words = `width=${width} `;
+            return until(`pictures ${words}`, () => formats().pop()?.includes(words), 40000);
+        };
+        await reaches(page, 'live', 20000);
+        await shows(640);
+        await limit(page, 60000);
+        await shows(320);
+        await limit(page, 2000000);
+        await shows(640);
+        await reaches(page, 'live', 20000);
+        const { media } = await on.gateway.ctl('stream', 'show', stream);
+        t.diagnostic(`${formats().length - before} formats, ${JSON.stringify(media.video)}`);
+        assert.equal(media.malformed, 0);
+        assert.ok(media.video.key_frames < 10, `${media.video.key_frames} key frames`);
+    });
+}
