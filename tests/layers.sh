@@ -31,7 +31,7 @@ only_in() { # header pattern, allowed files
 $rows"
 }
 only_in 'sqlite3\.h' 'auth/store\.c'
-only_in 'microhttpd\.h' 'web/http[a-z_]*\.c'
+only_in 'microhttpd\.h' 'web/http[a-z_]*\.[ch]'
 only_in 'srtp2/' 'gateway/rtc/srtp\.c'
 only_in 'stun/|nice/' 'gateway/rtc/ice\.c'
 only_in 'libav|libsw' 'transcode/[a-z0-9_]*\.[ch]'

@@ -67,6 +67,20 @@ static bool same_promises(const struct part_hello *a, const struct part_hello *b
            a->target_duration_s == b->target_duration_s;
 }
 
+/* Another worker follows: in the same playlists, or in fresh ones. */
+static void succeed(struct stream *stream, bool goes_on, uint64_t now_us)
+{
+    struct rendition_rules rules = rules_of(stream, now_us);
+    for (uint32_t i = 0; i < PART_RENDITIONS_MAX; i++) {
+        if (goes_on) {
+            rendition_finish(&stream->renditions[i]);
+            rendition_forget_inits(&stream->renditions[i]);
+        } else {
+            rendition_restart(&stream->renditions[i], &rules);
+        }
+    }
+}
+
 static int on_hello(struct stream_link *link, const struct part_hello *m, uint64_t now_us)
 {
     struct stream *stream = link->stream;
@@ -77,15 +91,8 @@ static int on_hello(struct stream_link *link, const struct part_hello *m, uint64
     bool same = stream->greeted && !stream->ended && same_promises(&stream->hello, &hello);
     stream->repeats = same && stream->relink_us != 0 && hello.epoch == stream->hello.epoch;
     bool goes_on = same && (hello.continues || stream->repeats);
-    struct rendition_rules rules = rules_of(stream, now_us);
-    for (uint32_t i = 0; i < PART_RENDITIONS_MAX && !stream->repeats; i++) {
-        if (goes_on) {
-            rendition_finish(&stream->renditions[i]);
-            rendition_forget_inits(&stream->renditions[i]);
-        } else if (stream->greeted) {
-            rendition_restart(&stream->renditions[i], &rules);
-        }
-    }
+    if (stream->greeted && !stream->repeats)
+        succeed(stream, goes_on, now_us);
     if (link == stream->next_link) {
         link_free(stream->link);
         stream->link = link;
@@ -255,9 +262,8 @@ static void relink(struct stream *stream, uint64_t now_us)
     struct msg_stream_link wanted = {.session = stream->session};
     if (stream->relink_us == 0 || now_us < stream->relink_us || stream->ended)
         return;
-    stream->relink_us = 0;
     if (stream->link || stream->next_link || !streams->want)
-        return;
+        return;                                     /* its hello is on its way */
     stream->relink_us = now_us + STREAMS_RELINK_US; /* again, until one comes or the stream ends */
     log_event(LOG_WARN, "link_wanted", "stream=%s session=%llu", stream->name,
               (unsigned long long)stream->session);

@@ -106,6 +106,8 @@ const ENDS = {
     refused: 'The gateway refused the encrypted connection',
     crashed: 'The gateway lost your stream',
     broken: 'The stream cannot be processed',
+    over_limit: 'You sent more than your token allows',
+    replaced: 'The stream was taken over',
     deleted: 'The stream was stopped',
     closed: 'The stream was closed',
 };

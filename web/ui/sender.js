@@ -19,6 +19,7 @@ export const STEPS = ['answer', 'path', 'keys', 'frame', 'playable'];
 const CONNECT_MS = 12000; // the gateway frees a session without keys after 10 s (WHIP-70)
 const ASK_EVERY_MS = 2000;
 const DELETE_MS = 1500;
+const OWN_TRIES = 2; // more than one: the gateway may count from a later packet
 const PATIENCE_MS = 2000; // an interrupted path may come back by itself so long
 const REPAIR_MS = 8000; // a restarted one must be up by then
 const DIRECT_MS = 3000; // a first path gets so long before relays are tried
@@ -125,10 +126,17 @@ export class Sender {
 
     async #post(offer) {
         let reply;
-        try {
-            reply = await postOffer(this.stream, this.token, offer);
-        } catch (error) {
-            throw new Trouble({ ...noAnswer(error), retry: true, end: 'unreachable' }, 'answer');
+        for (let tries = 0; tries <= OWN_TRIES && !this.over; tries++) {
+            try {
+                reply = await postOffer(this.stream, this.token, offer);
+            } catch (error) {
+                throw new Trouble({ ...noAnswer(error), retry: true, end: 'unreachable' }, 'answer');
+            }
+            if (reply.status !== 409 || !reply.retryAfter) {
+                break;
+            }
+            // this token's own session: if it is of a page that crashed, its silence gives it away soon
+            await sleep(reply.retryAfter * 1000);
         }
         if (reply.status !== 201) {
             const words = refusal(reply.status, this.stream, reply.problem, reply.retryAfter);

@@ -388,6 +388,7 @@ static void HLS_04_what_is_told_again_changes_nothing(void **state)
     char *before = rig_playlist(rig, VIDEO);
     cut(rig, &worker);
     rig_link(rig, 1);
+    streams_sweep(rig->streams, clock_now_us() + STREAMS_RELINK_US); /* before its hello */
     rig_publish(rig, 10, 12);
     assert_int_equal(rig_segment(rig, 0, 13), 0);
     assert_int_equal(rig_part(rig, 0, 13, 0, PART_INDEPENDENT), 0);
