@@ -1,6 +1,6 @@
 // A8: publishers come and leave, and nothing of them stays. CYCLES (default 60; the pass mark is for
 // 2000) connect by WHIP, keys and a few pictures, and end in turn by DELETE, by close_notify and by
-// vanishing. As root: descriptors and memory of the roles are not ours to see.
+// vanishing. As root only: others do not see a role's descriptors.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir, stat } from 'node:fs/promises';
@@ -32,11 +32,11 @@ const streamCount = async () => (await gateway.ctl('stream', 'list')).streams.le
 
 /** Cycles in batches until so many are complete. A gateway that has no worker ready says 503 before
  * anything begins; that is no cycle, and the publisher comes again. */
-async function cycle(name, count, token) {
+async function cycle(name, count, token, ends = ENDS) {
     const result = { complete: 0, busy: 0, failed: [] };
     for (let batch = 0; result.complete < count && result.busy < count + 100; batch++) {
         await until('room', async () => (await streamCount()) <= STALE_MAX, 60000, 200);
-        const words = ['--streams', String(BATCH), '--frames', '8', ...ENDS[batch % ENDS.length]];
+        const words = ['--streams', String(BATCH), '--frames', '8', ...ends[batch % ends.length]];
         const publisher = new Publisher(gateway, `${name}-${batch}`, token, words);
         await publisher.exited;
         const done = publisher.events.filter((event) => event.event === 'done');
@@ -102,11 +102,15 @@ async function census() {
     };
 }
 
-test(`A8 ${CYCLES} publishers come and leave, and nothing stays`, { timeout: 7200000 }, async (t) => {
+const skip = process.getuid() === 0 ? false : 'only root sees what other users have open';
+const options = { timeout: 7200000, skip };
+test(`A8 ${CYCLES} publishers come and leave, and nothing stays`, options, async (t) => {
     // the limit would be reached if leases stayed
     const limit = STALE_MAX + 2 * BATCH;
     const { token } = await gateway.token('*', '--max-sessions', String(limit));
-    assert.deepEqual((await cycle('warm', WARM_UP, token)).failed, []);
+    // a short run does not wait for those who vanished twice
+    const ends = CYCLES < 200 ? ENDS.slice(0, 2) : ENDS;
+    assert.deepEqual((await cycle('warm', WARM_UP, token, ends)).failed, []);
     const before = await census();
     const began = Date.now();
     const { complete, busy, failed } = await cycle('cycle', CYCLES, token);
