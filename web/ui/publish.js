@@ -19,7 +19,8 @@ const PILL = {
 
 const stream = streamName();
 const query = new URLSearchParams(location.search);
-const codec = ['vp8', 'h264'].includes(query.get('codec')) ? query.get('codec') : '';
+const CODECS = ['h264', 'h265', 'vp9', 'av1', 'vp8'];
+const codec = CODECS.includes(query.get('codec')) ? query.get('codec') : '';
 let token = '';
 let sender = null;
 let run = 0; // each press of Go live and each stop makes older work void
