@@ -8,12 +8,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #define MUTATIONS 20000u
 #define OFFERS 12u
 #define OFFER_MAX 16384u
+#define CPU_US 10000u /* for one offer, W3 */
 
 static const char *const names[OFFERS] = {
     "chromium_av.sdp",
@@ -40,6 +42,7 @@ struct mill {
     char scratch[OFFER_MAX];
     unsigned accepted;
     unsigned refused[3]; /* malformed, not acceptable, too large */
+    uint64_t slowest_us;
 };
 
 static uint32_t draw(struct mill *m, uint32_t below)
@@ -199,6 +202,13 @@ static void check_answer(struct mill *m)
     }
 }
 
+static uint64_t cpu_us(void)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
 static void run_one(struct mill *m)
 {
     const struct fixture *f = &m->offers[draw(m, OFFERS)];
@@ -212,7 +222,11 @@ static void run_one(struct mill *m)
     char *exact = malloc(m->len > 0 ? m->len : 1);
     assert_non_null(exact);
     memcpy(exact, m->text, m->len);
+    uint64_t start_us = cpu_us();
     int err = answer_slice(&m->b, slice_make(exact, m->len));
+    uint64_t used_us = cpu_us() - start_us;
+    if (used_us > m->slowest_us)
+        m->slowest_us = used_us;
     if (err == 0) {
         m->accepted++;
         check_answer(m);
@@ -247,6 +261,8 @@ static void W3_mutated_offers(void **state)
         run_one(m);
     print_message("%u offers: %u answered, %u malformed, %u not acceptable, %u too large\n", count,
                   m->accepted, m->refused[0], m->refused[1], m->refused[2]);
+    print_message("the slowest took %u us of CPU\n", (unsigned)m->slowest_us);
+    assert_true(m->slowest_us <= CPU_US);
     print_message("mutations: offers %u inputs %u accepted\n", count, m->accepted);
     assert_true(m->accepted > count / 10 && m->refused[0] > count / 50 &&
                 m->refused[1] > count / 50);
