@@ -251,6 +251,20 @@ static void even_packets_are_read_at_a_pace(void **state)
     fd_close(&p.client);
 }
 
+static void U10_what_has_come_can_be_read_out_of_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct pair p = make_pair();
+    add(f, &p);
+    paths_rest(f->paths, true);
+    size_t sent = send_evenly(f, &p, 0, PATHS_WINDOW_US + 20000);
+    assert_int_equal(send(p.client, "x", 1, 0), 1); /* resting: nobody looks for it now */
+    paths_read(f->paths, clock_now_us());
+    assert_int_equal(f->received, sent + 1);
+    turn_until(f, sent + 1);
+    fd_close(&p.client);
+}
+
 static void the_pace_ends_when_it_is_not_allowed_any_more(void **state)
 {
     struct fixture *f = *state;
@@ -328,6 +342,7 @@ int main(void)
         TEST(U18_datagrams_that_are_too_long_are_dropped),
         TEST(icmp_errors_are_never_fatal),
         TEST(even_packets_are_read_at_a_pace),
+        TEST(U10_what_has_come_can_be_read_out_of_turn),
         TEST(the_pace_ends_when_it_is_not_allowed_any_more),
         TEST(places_are_limited_and_found_again),
         TEST(a_path_may_be_closed_while_it_receives),
