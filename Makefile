@@ -177,6 +177,10 @@ bench-ingest: all support $(MEDIA)
 bench-footprint: all support $(MEDIA)
 	@BUILD=$(BUILD) node tests/bench/footprint.mjs $(STREAMS) $(SECONDS)
 
+# What arrives through a bad network, SECONDS for each row.
+bench-loss: all support $(MEDIA)
+	@BUILD=$(BUILD) node tests/bench/loss.mjs $(or $(SECONDS),20)
+
 # ---- npm: hls.js for the watch page, playwright-core for the tests; plain `make` needs neither ----
 HLS_JS := web/ui/vendor/hls.min.mjs
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund
@@ -250,4 +254,4 @@ clean:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: all unit process support fuzz fuzz-run mutations mutations-run e2e rules node-modules \
-	web-deps run test check ci check-layers check-headers lint alloc-fail clean
+	web-deps run test check ci check-layers check-headers lint alloc-fail clean bench-loss
