@@ -186,6 +186,60 @@ static void SEC_04_SEC_05_BUG_17_fragmented_hello_is_put_together(void **state)
     expect_keys(b);
 }
 
+static size_t u16_at(const uint8_t *data, size_t at)
+{
+    return (size_t)data[at] << 8 | data[at + 1];
+}
+
+static void add_u16(uint8_t *data, size_t at, size_t more)
+{
+    size_t value = u16_at(data, at) + more;
+    data[at] = (uint8_t)(value >> 8);
+    data[at + 1] = (uint8_t)value;
+}
+
+/* The hello, which begins behind the headers of record and message, up to its extensions. */
+static size_t skip_to_extensions(const uint8_t *data)
+{
+    size_t at = 13 + 12 + 2 + 32;
+    at += 1 + data[at];         /* session */
+    at += 1 + data[at];         /* cookie */
+    at += 2 + u16_at(data, at); /* ciphers */
+    return at + 1 + data[at];   /* compression */
+}
+
+/* A browser of the year after next: supported_versions (43) with DTLS 1.3 before 1.2. */
+static void SEC_16_a_hello_for_dtls_13_too_is_answered_with_12(void **state)
+{
+    static const uint8_t versions[] = {0, 43, 0, 5, 4, 0xfe, 0xfc, 0xfe, 0xfd};
+    struct bench *b = *state;
+    uint8_t hello[CLIENT_DATAGRAM];
+    begin(b, NULL);
+    get_cookie(b);
+    const struct datagram *d = queue_take(&b->client.out);
+    assert_non_null(d);
+    memcpy(hello, d->bytes, d->len);
+    memcpy(hello + d->len, versions, sizeof(versions));
+    add_u16(hello, 11, sizeof(versions));      /* record */
+    add_u16(hello, 13 + 2, sizeof(versions));  /* message */
+    add_u16(hello, 13 + 10, sizeof(versions)); /* fragment */
+    add_u16(hello, skip_to_extensions(hello), sizeof(versions));
+    b->wire.head = b->wire.tail = 0;
+    receive(b, hello, d->len + sizeof(versions));
+    const struct datagram *flight = queue_take(&b->wire);
+    assert_non_null(flight);
+    const uint8_t *answer = flight->bytes;
+    assert_int_equal(answer[0], 22); /* a handshake message: */
+    assert_int_equal(answer[13], 2); /* ServerHello */
+    assert_int_equal(u16_at(answer, 13 + 12), DTLS1_2_VERSION);
+    size_t at = 13 + 12 + 2 + 32;
+    at += (size_t)answer[at] + 4; /* session, cipher, compression */
+    size_t end = at + 2 + u16_at(answer, at);
+    for (at += 2; at < end; at += 4 + u16_at(answer, at + 2))
+        assert_int_not_equal(u16_at(answer, at), 43);
+    assert_int_equal(at, end);
+}
+
 static void BUG_18_tiny_fragments_are_put_together(void **state)
 {
     static const struct client_options options = {.mtu = 256};
@@ -367,6 +421,7 @@ int main(void)
         cmocka_unit_test(SEC_03_stronger_hashes_are_checked),
         cmocka_unit_test(SEC_13_certificates_are_fresh),
         cmocka_unit_test(SEC_04_SEC_05_BUG_17_fragmented_hello_is_put_together),
+        cmocka_unit_test(SEC_16_a_hello_for_dtls_13_too_is_answered_with_12),
         cmocka_unit_test(BUG_18_tiny_fragments_are_put_together),
         cmocka_unit_test(SEC_06_flights_use_the_mtu),
         cmocka_unit_test(SEC_07_BUG_19_flights_are_sent_again),
