@@ -298,6 +298,7 @@ void playback_finish(struct supervisor *sup, const char *stream, uint64_t sessio
     if (!pb || pb->session != session)
         return;
     pb->session = 0;
+    pb->last_session = session;
     pb->reason = reason;
     pb->wanted = false;
     if (pb->drain_ping == 0) /* else it is the last session's, and has been told */
@@ -317,6 +318,19 @@ void playback_finish(struct supervisor *sup, const char *stream, uint64_t sessio
     loop_timer_set(&sup->loop, &pb->timer,
                    clock_now_us() + (uint64_t)sup->conf.rejoin_window_s * CLOCK_SECOND_US,
                    on_rejoin_over, pb);
+}
+
+bool playback_leave(struct supervisor *sup, uint64_t session)
+{
+    for (size_t i = 0; i < PLAYBACK_MAX; i++) {
+        struct playback *pb = sup->playbacks[i];
+        if (pb && pb->state == STREAM_REJOIN && pb->last_session == session) {
+            pb->reason = END_DELETED;
+            end_playlist(pb);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- what workers tell ---- */

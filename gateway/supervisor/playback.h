@@ -27,6 +27,7 @@ struct playback {
     enum stream_state state;
     enum end_reason reason;
     uint64_t session;
+    uint64_t last_session;     /* the one before, which the rejoin window is for */
     struct process *transcode; /* bound worker, or NULL while one is awaited */
     uint64_t drain_ping;      /* its answer is the end of the old worker's words; 0 = not awaited */
     struct process *previous; /* the last session's worker, until the new one is playable */
@@ -52,6 +53,10 @@ int playback_begin(struct supervisor *sup, const char *stream, uint64_t session,
 /* The session's publisher is gone. */
 void playback_finish(struct supervisor *sup, const char *stream, uint64_t session,
                      enum end_reason reason);
+
+/* The publisher of a session that ended without a word will not come back: its rejoin window is
+ * over. False when there is none. */
+bool playback_leave(struct supervisor *sup, uint64_t session);
 
 void playback_on_worker(struct supervisor *sup); /* a warm transcode worker is ready */
 /* 0, or -EPROTO for numbers that no worker would come to. */

@@ -171,7 +171,7 @@ void publication_end(struct publication *p, enum end_reason reason)
     (void)process_send(p->ingest, MSG_END, &end, NULL, 0, NULL);
     (void)process_send(process_find(sup, PROCESS_EDGE), MSG_FORGET, &session, NULL, 0, NULL);
     release_lease(p);
-    session_url_ended(sup, p->url_id, reason);
+    session_url_ended(sup, p, reason);
     fragment_drop(p);
     playback_finish(sup, p->stream, p->session, reason);
     enter(p, PUBLICATION_ENDING);

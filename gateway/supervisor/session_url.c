@@ -1,6 +1,8 @@
 #include "gateway/supervisor/session_url.h"
 
 #include "gateway/supervisor/fragment.h"
+#include "gateway/supervisor/playback.h"
+#include "gateway/supervisor/publication.h"
 #include "gateway/supervisor/supervisor.h"
 #include "lib/base/clock.h"
 #include "lib/base/secret.h"
@@ -35,15 +37,21 @@ void session_url_refuse(struct session_url_ask *ask, uint16_t status, uint16_t r
     session_url_reply(ask, &m, NULL, 0);
 }
 
-static uint16_t reason_of(const struct supervisor *sup, const char *url_id)
+static const struct session_url_end *find_ended(const struct supervisor *sup, const char *url_id)
 {
     uint64_t now = clock_now_us();
     for (size_t i = 0; i < SESSION_URL_ENDED_MAX; i++) {
         const struct session_url_end *e = &sup->urls.ended[i];
         if (now < e->until_us && secret_equal(e->url_id, url_id, STREAM_URL_ID_LEN))
-            return (uint16_t)e->reason;
+            return e;
     }
-    return END_NONE;
+    return NULL;
+}
+
+static uint16_t reason_of(const struct supervisor *sup, const char *url_id)
+{
+    const struct session_url_end *e = find_ended(sup, url_id);
+    return (uint16_t)(e ? e->reason : END_NONE);
 }
 
 void session_url_gone(struct session_url_ask *ask)
@@ -52,23 +60,37 @@ void session_url_gone(struct session_url_ask *ask)
     session_url_reply(ask, &m, NULL, 0);
 }
 
-void session_url_ended(struct supervisor *sup, const char *url_id, enum end_reason reason)
+void session_url_ended(struct supervisor *sup, const struct publication *p, enum end_reason reason)
 {
     struct session_urls *urls = &sup->urls;
     struct session_url_end *e = &urls->ended[urls->ended_next++ % SESSION_URL_ENDED_MAX];
     e->until_us = clock_now_us() + SESSION_URL_ENDED_US;
     e->reason = reason;
-    (void)text_copy(e->url_id, sizeof(e->url_id), slice_of(url_id));
+    e->session = p->session;
+    (void)text_copy(e->url_id, sizeof(e->url_id), slice_of(p->url_id));
+    (void)text_copy(e->token_id, sizeof(e->token_id), slice_of(p->grant.token_id));
 }
 
 /* ---- who asks ---- */
+
+/* A page that is left sends close_notify and DELETE; either may be the first (WHIP-74). After the
+ * former this one says that nobody will come back. */
+static bool late_delete(const struct session_url_ask *ask, const struct grant *grant)
+{
+    const struct session_url_end *e = find_ended(ask->sup, ask->url_id);
+    return e && ask->op == SESSION_DELETE &&
+           strncmp(e->token_id, grant->token_id, sizeof(grant->token_id)) == 0 &&
+           playback_leave(ask->sup, e->session);
+}
 
 /* Not yours and not there look the same (WHIP-22). */
 static void carry_out(struct session_url_ask *ask, const struct grant *grant)
 {
     struct publication *p = publication_by_url(ask->sup, ask->url_id);
     struct msg_session_result done = {.status = 200};
-    if (!p || strncmp(p->grant.token_id, grant->token_id, sizeof(grant->token_id)) != 0) {
+    if (late_delete(ask, grant)) {
+        session_url_reply(ask, &done, NULL, 0);
+    } else if (!p || strncmp(p->grant.token_id, grant->token_id, sizeof(grant->token_id)) != 0) {
         session_url_gone(ask);
     } else if (ask->op == SESSION_PATCH) {
         fragment_add(p, ask);

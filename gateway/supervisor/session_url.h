@@ -22,8 +22,10 @@ struct publication;
 
 struct session_url_end {
     uint64_t until_us;
+    uint64_t session;
     enum end_reason reason;
     char url_id[STREAM_URL_ID_LEN + 8];
+    char token_id[STREAM_TOKEN_ID_MAX + 8];
 };
 
 enum session_url_phase {
@@ -62,7 +64,7 @@ void session_url_request(struct supervisor *sup, struct process *web, const stru
                          const uint8_t *fragment, size_t len);
 /* auth's answer; false when it belongs to no request here. */
 bool session_url_on_grant(struct supervisor *sup, const struct msg_lease_grant *m);
-void session_url_ended(struct supervisor *sup, const char *url_id, enum end_reason reason);
+void session_url_ended(struct supervisor *sup, const struct publication *p, enum end_reason reason);
 void session_url_on_web_exit(struct supervisor *sup, const struct process *web);
 void session_url_on_auth_exit(struct supervisor *sup); /* what waits for it gets 503 */
 void session_url_free_all(struct supervisor *sup);     /* without an answer */

@@ -26,6 +26,30 @@ static void WHIP_30_delete_ends_and_the_url_tells_why(void **state)
     assert_int_equal(playback_by_stream(&stage->sup, "demo")->state, STREAM_ENDED);
 }
 
+static void WHIP_74_delete_after_close_notify_ends_the_wait(void **state)
+{
+    struct stage *stage = *state;
+    struct grant other = {.verdict = GRANT_OK};
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    open_segment(stage, bound(stage).session, 500, 0);
+    publication_end(publication_by_url(&stage->sup, m.url_id), END_CLOSED);
+    const struct playback *pb = playback_by_stream(&stage->sup, "demo");
+    assert_int_equal(pb->state, STREAM_REJOIN);
+    publication_on_ingest_exit(stage->sup.publications[0]);
+    session(stage, SESSION_DELETE, m.url_id);
+    grant_as(stage, "t_two", &other);
+    assert_int_equal(session_result(stage).status, 404);
+    assert_int_equal(pb->state, STREAM_REJOIN);
+    session(stage, SESSION_DELETE, m.url_id);
+    grant(stage, GRANT_OK, 0, 0);
+    assert_int_equal(session_result(stage).status, 200);
+    assert_int_equal(pb->state, STREAM_ENDED);
+    assert_int_equal(pb->reason, END_DELETED);
+    session(stage, SESSION_DELETE, m.url_id);
+    grant(stage, GRANT_OK, 0, 0);
+    assert_int_equal(session_result(stage).status, 404);
+}
+
 static void W4_delete_needs_the_token_of_the_session(void **state)
 {
     struct stage *stage = *state;
@@ -67,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(WHIP_30_delete_ends_and_the_url_tells_why),
+        CASE(WHIP_74_delete_after_close_notify_ends_the_wait),
         CASE(W4_delete_needs_the_token_of_the_session),
         CASE(H8_auth_learns_who_sends_a_token),
     };
