@@ -63,12 +63,9 @@ static void check_nals(const uint8_t *data, size_t len)
 }
 
 static const struct codec_row codecs[] = {
-    {CODEC_H264, "depay_h264", true, check_nals},
-    {CODEC_H265, "depay_h265", true, check_nals},
-    {CODEC_VP8, "depay_vp8", true, NULL},
-    {CODEC_VP9, "depay_vp9", true, NULL},
-    {CODEC_AV1, "depay_av1", true, NULL},
-    {CODEC_OPUS, "depay_opus", false, NULL},
+    {CODEC_H264, "depay_h264", true, check_nals}, {CODEC_H265, "depay_h265", true, check_nals},
+    {CODEC_VP8, "depay_vp8", true, NULL},         {CODEC_VP9, "depay_vp9", true, NULL},
+    {CODEC_AV1, "depay_av1", true, NULL},         {CODEC_OPUS, "depay_opus", false, NULL},
 };
 
 static void restart(struct stream *s)
