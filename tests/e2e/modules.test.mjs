@@ -215,10 +215,16 @@ class Connection {
     }
 }
 
-/** A Sender that is on the air; patch(request) is the gateway's answer to PATCH. */
-async function onAir(t, patch) {
+/** A Sender whose offer was answered; patch(request) is the gateway's answer to PATCH. */
+async function answered(t, patch) {
     const asked = [];
+    const clock = { ms: 0 };
     t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    t.mock.method(performance, 'now', () => clock.ms);
+    const pass = (ms) => {
+        clock.ms += ms;
+        t.mock.timers.tick(ms);
+    };
     const globals = { RTCPeerConnection: Connection, fetch: undefined };
     globals.fetch = async (url, options = {}) => {
         const method = options.method ?? 'GET';
@@ -253,20 +259,29 @@ async function onAir(t, patch) {
         onNotice: (text) => notices.push(text),
     });
     sender.start({ getTracks: () => [] }).catch((error) => ends.push(error));
-    await turns(() => sender.pc.oniceconnectionstatechange);
-    sender.pc.transport.state = 'connected';
-    sender.pc.enter('connected');
-    sender.pc.transport.onstatechange();
+    await turns(() => sender.pc.remote);
     t.after(() => sender.stop());
-    return { sender, pc: sender.pc, asked, ends, notices };
+    return { sender, pc: sender.pc, asked, ends, notices, pass };
+}
+
+/** The same on the air. */
+async function onAir(t, patch) {
+    const all = await answered(t, patch);
+    all.pc.transport.state = 'connected';
+    all.pc.enter('connected');
+    all.pc.transport.onstatechange();
+    return all;
 }
 
 /** Lets promises run until it is so; timers stand still. */
 async function turns(isSo) {
-    for (let i = 0; i < 10000 && !isSo(); i++) {
+    for (let i = 0; i < 10000; i++) {
         await new Promise((resolve) => setImmediate(resolve));
+        if (isSo()) {
+            return;
+        }
     }
-    assert.ok(isSo());
+    assert.fail(`never: ${isSo}`);
 }
 
 test('WHIP-49 the servers of a 201 go into the connection', async (t) => {
@@ -279,15 +294,15 @@ test('WHIP-49 the servers of a 201 go into the connection', async (t) => {
 
 test('WHIP-59 a path that stays away is restarted by PATCH within its session', async (t) => {
     const taken = () => new Response(REPLY, { status: 200, headers: { ETag: '"2"' } });
-    const { sender, pc, asked, ends, notices } = await onAir(t, taken);
+    const { sender, pc, asked, ends, notices, pass } = await onAir(t, taken);
     const patches = () => asked.filter(({ method }) => method === 'PATCH');
     pc.enter('disconnected');
-    t.mock.timers.tick(1999);
+    pass(1999);
     pc.enter('connected'); // it came back by itself
-    t.mock.timers.tick(5000);
+    pass(5000);
     assert.equal(patches().length, 0);
     pc.enter('disconnected');
-    t.mock.timers.tick(2000);
+    pass(2000);
     await turns(() => sender.restarts === 1);
     const [{ url, headers, body }] = patches();
     assert.equal(url, 'http://gateway.example/whip/session/1');
@@ -313,13 +328,39 @@ test('WHIP-62 a refused restart is rolled back, and then the session is given up
 });
 
 test('a restarted path that does not come up is given up', async (t) => {
+    for (const state of ['failed', 'checking']) {
+        await t.test(state, async (tt) => {
+            const taken = () => new Response(REPLY, { status: 200 });
+            const { sender, pc, ends, pass } = await onAir(tt, taken);
+            pc.enter('failed');
+            await turns(() => sender.restarts === 1);
+            pc.iceConnectionState = 'checking';
+            for (let i = 0; i < 5; i++) {
+                await turns(() => true);
+                pass(100);
+            }
+            assert.deepEqual(ends, []);
+            pc.iceConnectionState = state; // 'checking': until the time is over
+            await turns(() => (pass(100), ends.length > 0));
+            assert.equal(ends[0].end, 'path');
+        });
+    }
+});
+
+test('WHIP-49 a first path that does not form is tried again with the relays', async (t) => {
     const taken = () => new Response(REPLY, { status: 200 });
-    const { sender, pc, ends } = await onAir(t, taken);
-    pc.enter('failed');
-    await turns(() => sender.restarts === 1);
-    pc.iceConnectionState = 'checking';
-    await turns(() => (t.mock.timers.tick(100), sender.restarts === 1));
-    pc.iceConnectionState = 'failed';
-    await turns(() => (t.mock.timers.tick(100), ends.length > 0));
-    assert.equal(ends[0].end, 'path');
+    const { sender, pc, asked, ends, pass } = await answered(t, taken);
+    const patches = () => asked.filter(({ method }) => method === 'PATCH').length;
+    pc.enter('checking');
+    for (let i = 0; i < 28; i++) {
+        await turns(() => true);
+        pass(100);
+    }
+    assert.equal(patches(), 0);
+    await turns(() => (pass(100), sender.restarts === 1));
+    assert.equal(patches(), 1);
+    await turns(() => (pass(100), ends.length > 0)); // nor does that one: once is enough
+    assert.equal(patches(), 1);
+    assert.equal(ends[0].step, 'path');
+    assert.match(ends[0].text, /192\.0\.2\.7 UDP port 8443/);
 });

@@ -257,7 +257,7 @@ export class Sender {
         let relays = this.servers.length > 0;
         while (!this.over && !this.reached.has('keys')) {
             const left = deadline - performance.now();
-            if (relays && left < CONNECT_MS - DIRECT_MS && !this.reached.has('path')) {
+            if (relays && left <= CONNECT_MS - DIRECT_MS && !this.reached.has('path')) {
                 relays = false;
                 this.#repair();
             }
