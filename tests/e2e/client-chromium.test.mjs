@@ -5,10 +5,11 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
+import { reaches } from './browser.mjs';
 import { deleteRaw, publishRaw, sentLayers } from './clients/rawpage.mjs';
 import { assertClean, endedBy, playable, playableAt, shown } from './clients/realclient.mjs';
 import { mediaPlaylists } from './hls.mjs';
-import { stage, until } from './stage.mjs';
+import { mediaPlaylist, stage, until } from './stage.mjs';
 
 const run = promisify(execFile);
 const on = stage();
@@ -161,4 +162,30 @@ on.test('BUG-22 WHIP-81 a sendrecv offer', async () => {
     const { video, audio } = await playable(on.gateway, 'both');
     assert.ok(video.frames > 3 && audio.frames > 10);
     await end('both', page);
+});
+
+on.test('WHIP-74 a page that is opened again ends its session and may publish at once', async () => {
+    const { page, token } = await on.live('again');
+    await page.goto('about:blank'); // keepalive carries its DELETE
+    await until('the first session ends', () =>
+        on.gateway.lines.some((line) => / supervisor stream stream=again state=ended reason=deleted/.test(line)));
+    await page.goto(on.gateway.publishUrl('again', token, '?source=test'));
+    await page.getByRole('button', { name: 'Go live' }).click();
+    await reaches(page, 'live', 20000);
+    assert.equal((await mediaPlaylist(on.gateway, 'again')).ended, false);
+});
+
+on.test('WHIP-23 W5 a page that crashed takes its stream over when it is opened again', async (t) => {
+    const { page, token } = await on.live('crashed');
+    const viewer = await on.watch('crashed');
+    await reaches(viewer, 'live', 20000);
+    const tools = await page.context().newCDPSession(page);
+    tools.send('Page.crash').catch(() => {}); // nothing answers any more: no DELETE, no close_notify
+    const began = Date.now();
+    await reaches(await on.press('crashed', token), 'live', 30000);
+    t.diagnostic(`live again ${Date.now() - began} ms after the crash`);
+    const { ended, discontinuities } = await mediaPlaylist(on.gateway, 'crashed');
+    assert.deepEqual({ ended, discontinuities }, { ended: false, discontinuities: 1 });
+    await reaches(viewer, 'live', 20000);
+    assert.ok(on.gateway.lines.some((line) => / supervisor end .*stream=crashed .*reason=replaced/.test(line)));
 });
