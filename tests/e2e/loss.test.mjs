@@ -30,6 +30,8 @@ for (const { loss, share, rtx, order } of [
         assert.ok(r.sent > SECONDS * 25, `${r.sent} frames sent`);
         assert.ok(r.share >= share, `${r.frames} of ${r.sent} frames`);
         assert.ok(r.share <= 1, `${r.frames} of ${r.sent} frames`);
+        assert.equal(r.roundTripFrom, 'rtcp'); // RFC 3611: the publisher answers reference times
+        assert.ok(r.roundTrip > 45, `${r.roundTrip} ms`); // 50 to 90 in truth
         assert.ok(r.recovered > (loss * SECONDS) / 2, `${r.recovered} packets repaired`);
     });
 }

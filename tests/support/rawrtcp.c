@@ -12,6 +12,9 @@
 #define RTCP_BYE 203
 #define RTCP_RTPFB 205
 #define RTCP_PSFB 206
+#define RTCP_XR 207
+#define XR_RRTR 4
+#define XR_DLRR 5
 #define FMT_NACK 1
 #define FMT_PLI 1
 #define FMT_FIR 4
@@ -80,6 +83,21 @@ static void parse_reports(unsigned count, struct reader *r, rawrtcp_fn fn, void 
     }
 }
 
+static void parse_extended(struct reader *r, rawrtcp_fn fn, void *ctx)
+{
+    uint32_t ssrc = reader_u32(r);
+    while (reader_left(r) >= 4) {
+        uint8_t kind = reader_u8(r);
+        reader_u8(r);
+        size_t size = (size_t)reader_u16(r) * 4;
+        struct reader block = reader_sub(r, size);
+        uint64_t ntp = reader_u64(&block);
+        struct rawrtcp_event event = {RAWRTCP_REFERENCE, ssrc, ntp >> 16 & 0xffffffff};
+        if (kind == XR_RRTR && reader_ok(&block))
+            fn(ctx, &event);
+    }
+}
+
 int rawrtcp_parse(const uint8_t *data, size_t len, rawrtcp_fn fn, void *ctx)
 {
     struct reader r;
@@ -93,10 +111,29 @@ int rawrtcp_parse(const uint8_t *data, size_t len, rawrtcp_fn fn, void *ctx)
             return -EBADMSG;
         if (type == RTCP_RR)
             parse_reports(first & 0x1f, &body, fn, ctx);
+        else if (type == RTCP_XR)
+            parse_extended(&body, fn, ctx);
         else if (type == RTCP_RTPFB || type == RTCP_PSFB)
             parse_feedback(type, first & 0x1f, &body, fn, ctx);
     }
     return 0;
+}
+
+size_t rawrtcp_write_answer(uint32_t ssrc, const struct rawrtcp_event *reference, uint64_t delay_us,
+                            uint8_t *to, size_t cap)
+{
+    struct writer w;
+    writer_init(&w, to, cap);
+    writer_u8(&w, 0x80);
+    writer_u8(&w, RTCP_XR);
+    writer_u16(&w, 5);
+    writer_u32(&w, ssrc);
+    writer_u16(&w, XR_DLRR << 8);
+    writer_u16(&w, 3);
+    writer_u32(&w, reference->ssrc);
+    writer_u32(&w, (uint32_t)reference->value);
+    writer_u32(&w, (uint32_t)(delay_us * 65536 / 1000000u));
+    return writer_ok(&w) ? w.len : 0;
 }
 
 size_t rawrtcp_write_report(const struct rawrtcp_sender *sender, uint8_t *to, size_t cap)

@@ -5,10 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum rawrtcp_kind { RAWRTCP_NACK, RAWRTCP_KEYFRAME, RAWRTCP_REMB, RAWRTCP_REPORT };
+enum rawrtcp_kind {
+    RAWRTCP_NACK,
+    RAWRTCP_KEYFRAME,
+    RAWRTCP_REMB,
+    RAWRTCP_REPORT,
+    RAWRTCP_REFERENCE
+};
 
 /* value: NACK the sequence number (one event each), REMB the bits per second, REPORT the packets
- * lost in all; ssrc: the stream meant, for REMB the first one listed. */
+ * lost in all, REFERENCE the middle of a receiver's reference time (RFC 3611 4.4); ssrc: the stream
+ * meant, for REMB the first one listed, for REFERENCE the receiver. */
 struct rawrtcp_event {
     enum rawrtcp_kind kind;
     uint32_t ssrc;
@@ -32,6 +39,11 @@ struct rawrtcp_sender {
 /* Writes a sender report with its source description to to[cap]; the length, 0 if it does not fit.
  */
 size_t rawrtcp_write_report(const struct rawrtcp_sender *sender, uint8_t *to, size_t cap);
+
+/* Writes the answer to a reference time (RFC 3611 4.5), which came delay_us ago; the length, 0 if
+ * it does not fit. */
+size_t rawrtcp_write_answer(uint32_t ssrc, const struct rawrtcp_event *reference, uint64_t delay_us,
+                            uint8_t *to, size_t cap);
 
 /* The rest of an unwelcome compound packet: a receiver report of 31 blocks, items that make no
  * sense and a BYE, all of a stranger. The length, 0 if it does not fit. */

@@ -30,6 +30,7 @@ static void write_section_head(struct writer *w, const struct rawsdp_offer *offe
     writer_text(w, "\r\na=setup:%s\r\na=mid:%u\r\na=extmap:%d %s\r\na=sendonly\r\n",
                 offer->passive ? "passive" : "actpass", mid, RAWSDP_MID_ID, RAWSDP_MID_URI);
     writer_text(w, "a=msid:rawpub %s\r\na=rtcp-mux\r\na=rtcp-rsize\r\n", media);
+    writer_text(w, "a=rtcp-xr:rcvr-rtt=all\r\n");
 }
 
 static void write_ssrc(struct writer *w, const struct rawsdp_offer *offer, uint32_t ssrc)
@@ -67,8 +68,20 @@ static void write_layers(struct writer *w, const struct rawsdp_offer *offer)
 int rawsdp_write_offer(const struct rawsdp_offer *offer, char *to)
 {
     struct writer w;
-    bool vp8 = offer->video == RAWMEDIA_VP8;
-    unsigned type = vp8 ? VP8_TYPE : H264_TYPE;
+    static const struct {
+        unsigned type;
+        const char *name;
+        const char *parameters; /* "": none */
+    } formats[RAWMEDIA_CODEC_COUNT] = {
+        [RAWMEDIA_H264] = {H264_TYPE, "H264",
+                           "level-asymmetry-allowed=1;packetization-mode=1;"
+                           "profile-level-id=42e01f"},
+        [RAWMEDIA_VP8] = {VP8_TYPE, "VP8", ""},
+        [RAWMEDIA_H265] = {104, "H265", "level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST"},
+        [RAWMEDIA_VP9] = {98, "VP9", "profile-id=0"},
+        [RAWMEDIA_AV1] = {45, "AV1", "level-idx=5;profile=0;tier=0"},
+    };
+    unsigned type = formats[offer->video].type;
     writer_init(&w, to, RAWSDP_OFFER_MAX);
     writer_text(&w, "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
     writer_text(&w,
@@ -78,13 +91,10 @@ int rawsdp_write_offer(const struct rawsdp_offer *offer, char *to)
                 AUDIO_TYPE, AUDIO_TYPE);
     write_ssrc(&w, offer, offer->audio_ssrc);
     write_section_head(&w, offer, 1, "video", type, offer->rtx_ssrc != 0 ? RTX_TYPE : 0);
-    writer_text(&w, "a=rtpmap:%u %s/90000\r\n", type, vp8 ? "VP8" : "H264");
+    writer_text(&w, "a=rtpmap:%u %s/90000\r\n", type, formats[offer->video].name);
     write_feedback(&w, type);
-    if (!vp8)
-        writer_text(&w,
-                    "a=fmtp:%u level-asymmetry-allowed=1;packetization-mode=1;"
-                    "profile-level-id=42e01f\r\n",
-                    type);
+    if (formats[offer->video].parameters[0] != '\0')
+        writer_text(&w, "a=fmtp:%u %s\r\n", type, formats[offer->video].parameters);
     write_rtx(&w, offer, type);
     if (offer->layers > 0)
         write_layers(&w, offer);

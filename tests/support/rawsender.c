@@ -274,6 +274,10 @@ static void send_report(struct rawsender *sender, const struct rawsender_track *
     uint8_t packet[256];
     const struct rawrtcp_sender report = rawsender_report_of(sender, track, now_us);
     size_t len = rawrtcp_write_report(&report, packet, sizeof(packet) - RAWSRTP_TRAILER_MAX);
+    if (sender->has_reference)
+        len += rawrtcp_write_answer(track->ssrc, &sender->reference, now_us - sender->reference_us,
+                                    packet + len, sizeof(packet) - RAWSRTP_TRAILER_MAX - len);
+    sender->has_reference = false;
     int size = rawsrtp_protect_rtcp(sender->srtp, packet, len);
     if (size > 0 && send(sender->fd, packet, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         sender->stats.errors++;
@@ -365,6 +369,11 @@ static void on_feedback(void *ctx, const struct rawrtcp_event *event)
         break;
     case RAWRTCP_REMB:
         sender->stats.remb_bps = event->value;
+        break;
+    case RAWRTCP_REFERENCE:
+        sender->has_reference = true;
+        sender->reference = *event;
+        sender->reference_us = feedback->now_us;
         break;
     case RAWRTCP_REPORT:
         sender->stats.reports++;

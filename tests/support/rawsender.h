@@ -75,7 +75,10 @@ struct rawsender {
     uint64_t random;
     uint64_t start_us;
     uint64_t report_us; /* when the next sender reports are due */
-    uint64_t linger_us; /* when the last packets are due again */
+    bool has_reference; /* a receiver's reference time waits for its answer */
+    struct rawrtcp_event reference;
+    uint64_t reference_us; /* when it came */
+    uint64_t linger_us;    /* when the last packets are due again */
     const char *cname;
     struct rawsender_track tracks[RAWSENDER_TRACKS];
     struct rawhostile hostile; /* set its config before rawsender_start */
