@@ -63,7 +63,10 @@ static void WHIP_57_candidates_of_the_known_pair_get_204(void **state)
             204);
         assert_int_equal(patch(f, OWN SECTION "a=end-of-candidates\r\n", restart, &p), 204);
     }
-    go_keyed(f);
+    open_path(f, 0);
+    check(f, 0, true);
+    handshake(f, 0);
+    assert_int_equal(session_state(f->session), SESSION_KEYED);
     assert_int_equal(patch(f, OWN, false, &p), 204);
 }
 
