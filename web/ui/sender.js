@@ -126,13 +126,13 @@ export class Sender {
 
     async #post(offer) {
         let reply;
-        for (let tries = 0; tries <= OWN_TRIES && !this.over; tries++) {
+        for (let tries = 0; ; tries++) {
             try {
                 reply = await postOffer(this.stream, this.token, offer);
             } catch (error) {
                 throw new Trouble({ ...noAnswer(error), retry: true, end: 'unreachable' }, 'answer');
             }
-            if (reply.status !== 409 || !reply.retryAfter) {
+            if (reply.status !== 409 || !reply.retryAfter || tries === OWN_TRIES || this.over) {
                 break;
             }
             // this token's own session: if it is of a page that crashed, its silence gives it away soon
