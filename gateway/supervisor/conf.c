@@ -3,6 +3,7 @@
 #include "gateway/supervisor/iceuri.h"
 #include "lib/base/addr.h"
 #include "lib/base/log.h"
+#include "lib/base/secret.h"
 #include "lib/proto/part.h"
 
 #include <confuse.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* One whole-number key: where it goes, its default, and its range. */
 struct number_key {
@@ -335,6 +337,15 @@ static void set_checks(cfg_t *cfg)
     cfg_set_validate_func(cfg, "sandbox", check_sandbox);
 }
 
+/* The pepper's file would be refused; this one may have been there before it had a secret. */
+static void warn_if_open(const struct conf *conf, const char *path)
+{
+    struct stat info;
+    if (conf->turn_secret[0] != '\0' && stat(path, &info) == 0 && (info.st_mode & 0077) != 0)
+        fprintf(stderr, "sluiced: warning: %s holds turn_secret and is open to others: chmod 600\n",
+                path);
+}
+
 int conf_load(struct conf *conf, const char *path)
 {
     cfg_opt_t web[SECTION_KEYS_MAX], ingest[SECTION_KEYS_MAX];
@@ -390,8 +401,11 @@ int conf_load(struct conf *conf, const char *path)
         rc = -EINVAL;
     }
     cfg_free(cfg);
-    if (rc == 0)
+    if (rc == 0) {
         *conf = loaded;
+        warn_if_open(conf, path);
+    }
+    secret_wipe(loaded.turn_secret, sizeof(loaded.turn_secret));
     return rc;
 }
 

@@ -66,8 +66,9 @@ struct conf {
 /* The defaults of gateway.conf.example. */
 void conf_init(struct conf *conf);
 
-/* Reads path over *conf. 0; -EINVAL after an error was printed to standard error; -ENOENT and
- * others when the file cannot be read (also printed). *conf is untouched on failure. */
+/* Reads path over *conf; warns when it holds a secret and others may read it. 0; -EINVAL after an
+ * error was printed to standard error; -ENOENT and others when the file cannot be read (also
+ * printed). *conf is untouched on failure. */
 int conf_load(struct conf *conf, const char *path);
 
 /* Checks that span several keys; prints what is wrong and where to change it. 0 or -EINVAL. */

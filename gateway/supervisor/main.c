@@ -234,6 +234,7 @@ static void stop(struct supervisor *sup, int *log_fd)
     if (sup->tls)
         secret_wipe(sup->tls, sup->tls_len);
     free(sup->tls);
+    secret_wipe(sup->conf.turn_secret, sizeof(sup->conf.turn_secret));
     loop_done(&sup->loop);
 }
 

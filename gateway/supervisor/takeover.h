@@ -8,8 +8,9 @@
 
 #include <stdint.h>
 
-#define TAKEOVER_STALE_US 2000000u /* without an accepted media packet; counters come each second  \
-                                    */
+#define TAKEOVER_STALE_US                                                                          \
+    2000000u /* without an accepted media packet; counters come each second                        \
+              */
 
 struct publication;
 

@@ -129,6 +129,7 @@ static void W5_a_session_of_ones_own_without_keys_is_taken_over(void **state)
     struct stage *stage = *state;
     struct player old;
     struct msg_publish_result first = go_live(stage, UINT64_MAX);
+    stage->sup.publications[0]->stats.last_packet_us = clock_now_us(); /* says the worker */
     challenge(stage, "t_one", CLASH_REFUSE, &old);
     answer_offer(stage, 201);
     assert_int_equal(result(stage).status, 201);
