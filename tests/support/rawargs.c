@@ -21,9 +21,10 @@ static const char usage[] =
     "  --frames N           stop after that many pictures\n"
     "  --linger S           after that time, repair what was lost (default 0)\n"
     "  --streams N          that many, to URL-0 ... URL-(N-1); four are set up at a time\n"
-    "  --media PREFIX       PREFIX.h264 or PREFIX.ivf, and PREFIX.opus, in a loop\n"
+    "  --media PREFIX       PREFIX.h264 (or .h265, .ivf, .vp9.ivf, .av1.ivf) and PREFIX.opus, in a "
+    "loop\n"
     "                       (default $BUILD/media/test, made at first use)\n"
-    "  --codec h264|vp8     which of the two\n"
+    "  --codec h264|vp8|h265|vp9|av1   which of them\n"
     "  --marker HEX32       16 bytes that every H.264 access unit and Opus packet carries\n"
     "  --srtp gcm128|gcm256|cm80   the only profile offered\n"
     "  --candidate IP[:PORT]   take the answer's candidate of this host; with a port: go there\n"
@@ -109,10 +110,17 @@ static int parse_profile(struct rawargs *args, const char *text)
 
 static int parse_codec(struct rawargs *args, const char *text)
 {
-    if (strcmp(text, "h264") != 0 && strcmp(text, "vp8") != 0)
-        return -EBADMSG;
-    args->codec = text[0] == 'v' ? RAWMEDIA_VP8 : RAWMEDIA_H264;
-    return 0;
+    static const char *const names[RAWMEDIA_OPUS] = {
+        [RAWMEDIA_H264] = "h264", [RAWMEDIA_VP8] = "vp8", [RAWMEDIA_H265] = "h265",
+        [RAWMEDIA_VP9] = "vp9",   [RAWMEDIA_AV1] = "av1",
+    };
+    for (unsigned i = 0; i < RAWMEDIA_OPUS; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            args->codec = (enum rawmedia_codec)i;
+            return 0;
+        }
+    }
+    return -EBADMSG;
 }
 
 static int parse_times(struct rawargs *args, const char *text)

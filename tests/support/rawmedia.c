@@ -172,6 +172,51 @@ int rawmedia_parse_h264(struct rawmedia_track *track, const uint8_t *data, size_
     return rc != 0 ? rc : (track->frames[0].key ? 0 : -EBADMSG);
 }
 
+/* ---- H.265 Annex B ---- */
+
+static bool h265_is_picture(unsigned type)
+{
+    return type < 32;
+}
+
+/* True when nal begins a new access unit (ITU-T H.265 7.4.2.4.4). */
+static bool h265_begins_unit(const struct h264_state *s, const uint8_t *nal, size_t len)
+{
+    unsigned type = nal[0] >> 1 & 0x3f;
+    if (!s->has_picture)
+        return false;
+    return h265_is_picture(type) ? len > 2 && (nal[2] & 0x80) != 0 : type <= 35 || type == 39;
+}
+
+int rawmedia_parse_h265(struct rawmedia_track *track, const uint8_t *data, size_t len)
+{
+    struct h264_state s = {.start = track->len};
+    size_t end = 0;
+    int rc = 0;
+    track->codec = RAWMEDIA_H265;
+    track->clock_hz = 90000;
+    track->frame_ticks = 3000;
+    for (size_t at = annexb_next(data, len, 0, &end); rc == 0 && at < len;) {
+        const uint8_t *nal = data + at;
+        at = annexb_next(data, len, at, &end);
+        if (data + end <= nal)
+            continue;
+        size_t nal_len = (size_t)(data + end - nal);
+        unsigned type = nal[0] >> 1 & 0x3f;
+        if (h265_begins_unit(&s, nal, nal_len)) {
+            rc = track_frame(track, s.start, s.key);
+            s = (struct h264_state){.start = track->len};
+        }
+        s.has_picture = s.has_picture || h265_is_picture(type);
+        s.key = s.key || (type >= 16 && type <= 23);
+        if (rc == 0)
+            rc = nal_append(track, nal, nal_len);
+    }
+    if (rc == 0)
+        rc = s.has_picture ? track_frame(track, s.start, s.key) : -EBADMSG;
+    return rc != 0 ? rc : (track->frames[0].key ? 0 : -EBADMSG);
+}
+
 /* ---- IVF: 32 bytes of header, then 12 bytes before each frame, all little-endian ---- */
 
 static uint32_t little_u32(const uint8_t *p)
@@ -179,25 +224,42 @@ static uint32_t little_u32(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static int ivf_head(struct rawmedia_track *track, struct reader *r)
+static const char *ivf_name(enum rawmedia_codec codec)
+{
+    return codec == RAWMEDIA_VP8 ? "VP80" : codec == RAWMEDIA_VP9 ? "VP90" : "AV01";
+}
+
+/* VP8: RFC 6386 9.1. VP9: neither a frame shown again nor one that refers to others. AV1: the
+ * sequence header stands behind the temporal delimiter. */
+static bool ivf_is_key(enum rawmedia_codec codec, const uint8_t *frame, size_t len)
+{
+    if (codec == RAWMEDIA_VP8)
+        return (frame[0] & 1) == 0;
+    if (codec == RAWMEDIA_VP9)
+        return (frame[0] & 0x0c) == 0;
+    return len > 2 && frame[2] >> 3 == 1;
+}
+
+static int ivf_head(struct rawmedia_track *track, enum rawmedia_codec codec, struct reader *r)
 {
     const uint8_t *head = reader_bytes(r, 32);
-    if (head == NULL || memcmp(head, "DKIF", 4) != 0 || memcmp(head + 8, "VP80", 4) != 0)
+    if (head == NULL || memcmp(head, "DKIF", 4) != 0 || memcmp(head + 8, ivf_name(codec), 4) != 0)
         return -EBADMSG;
     uint32_t rate = little_u32(head + 16), scale = little_u32(head + 20);
     if (rate == 0 || scale == 0 || rate / scale == 0 || rate / scale > 240)
         return -EBADMSG;
-    track->codec = RAWMEDIA_VP8;
+    track->codec = codec;
     track->clock_hz = 90000;
     track->frame_ticks = (uint32_t)(90000ull * scale / rate);
     return 0;
 }
 
-int rawmedia_parse_ivf(struct rawmedia_track *track, const uint8_t *data, size_t len)
+int rawmedia_parse_ivf(struct rawmedia_track *track, enum rawmedia_codec codec, const uint8_t *data,
+                       size_t len)
 {
     struct reader r;
     reader_init(&r, data, len);
-    int rc = ivf_head(track, &r);
+    int rc = ivf_head(track, codec, &r);
     while (rc == 0 && reader_left(&r) > 0) {
         const uint8_t *prefix = reader_bytes(&r, 12);
         size_t start = track->len, size = prefix == NULL ? 0 : little_u32(prefix);
@@ -206,7 +268,7 @@ int rawmedia_parse_ivf(struct rawmedia_track *track, const uint8_t *data, size_t
             return -EBADMSG;
         rc = track_append(track, frame, size);
         if (rc == 0)
-            rc = track_frame(track, start, (frame[0] & 1) == 0); /* RFC 6386 9.1 */
+            rc = track_frame(track, start, ivf_is_key(codec, frame, size));
     }
     if (rc == 0 && (track->count == 0 || !track->frames[0].key))
         rc = -EBADMSG;
@@ -376,16 +438,28 @@ out:
     return rc;
 }
 
+static int parse_video(struct rawmedia_track *track, enum rawmedia_codec codec, const uint8_t *data,
+                       size_t len, const uint8_t *marker)
+{
+    if (codec == RAWMEDIA_H264)
+        return rawmedia_parse_h264(track, data, len, marker);
+    if (codec == RAWMEDIA_H265)
+        return rawmedia_parse_h265(track, data, len);
+    return rawmedia_parse_ivf(track, codec, data, len);
+}
+
 int rawmedia_load(struct rawmedia *media, const char *prefix, enum rawmedia_codec video,
                   const uint8_t *marker)
 {
+    static const char *const suffixes[RAWMEDIA_CODEC_COUNT] = {
+        [RAWMEDIA_H264] = "h264",   [RAWMEDIA_VP8] = "ivf",     [RAWMEDIA_H265] = "h265",
+        [RAWMEDIA_VP9] = "vp9.ivf", [RAWMEDIA_AV1] = "av1.ivf", [RAWMEDIA_OPUS] = "opus"};
     uint8_t *data = NULL;
     size_t len = 0;
     *media = (struct rawmedia){0};
-    int rc = file_read(prefix, video == RAWMEDIA_VP8 ? "ivf" : "h264", &data, &len);
+    int rc = file_read(prefix, suffixes[video], &data, &len);
     if (rc == 0)
-        rc = video == RAWMEDIA_VP8 ? rawmedia_parse_ivf(&media->video, data, len)
-                                   : rawmedia_parse_h264(&media->video, data, len, marker);
+        rc = parse_video(&media->video, video, data, len, marker);
     free(data);
     data = NULL;
     if (rc == 0)

@@ -1,5 +1,6 @@
-/* The prepared media that rawpub publishes, as frames in memory: H.264 from Annex B or VP8 from
- * IVF, and Opus from Ogg. With a marker, every access unit and every Opus packet carries it. */
+/* The prepared media that rawpub publishes, as frames in memory: H.264 or H.265 from Annex B, or
+ * VP8, VP9 or AV1 from IVF, and Opus from Ogg. With a marker, every access unit of H.264 and every
+ * Opus packet carries it. */
 #ifndef SLUICE_SUPPORT_RAWMEDIA_H
 #define SLUICE_SUPPORT_RAWMEDIA_H
 
@@ -10,10 +11,18 @@
 #define RAWMEDIA_MARKER_LEN 16
 #define RAWMEDIA_FILE_MAX (256u << 20)
 
-enum rawmedia_codec { RAWMEDIA_H264, RAWMEDIA_VP8, RAWMEDIA_OPUS };
+enum rawmedia_codec {
+    RAWMEDIA_H264,
+    RAWMEDIA_VP8,
+    RAWMEDIA_H265,
+    RAWMEDIA_VP9,
+    RAWMEDIA_AV1,
+    RAWMEDIA_OPUS,
+    RAWMEDIA_CODEC_COUNT
+};
 
-/* H.264 frames are NAL units, each behind its length in 4 big-endian bytes; VP8 and Opus frames are
- * what the codec made. */
+/* H.264 and H.265 frames are NAL units, each behind its length in 4 big-endian bytes; the others
+ * are what the codec made. */
 struct rawmedia_frame {
     size_t offset;
     size_t len;
@@ -38,9 +47,10 @@ struct rawmedia {
     struct rawmedia_track audio;
 };
 
-/* Reads PREFIX.h264 or PREFIX.ivf, and PREFIX.opus. H.264 is taken to have 30 frames a second.
- * marker: RAWMEDIA_MARKER_LEN bytes, or NULL. VP8 pictures carry no marker, Opus always does. 0 or
- * a negative errno: -ENOENT no such file, -EBADMSG not what the name says. */
+/* Reads PREFIX.h264, PREFIX.h265, PREFIX.ivf (VP8), PREFIX.vp9.ivf or PREFIX.av1.ivf, and
+ * PREFIX.opus. H.264 and H.265 are taken to have 30 frames a second, in the order of their
+ * presentation. marker: RAWMEDIA_MARKER_LEN bytes, or NULL. 0 or a negative errno: -ENOENT no such
+ * file, -EBADMSG not what the name says. */
 int rawmedia_load(struct rawmedia *media, const char *prefix, enum rawmedia_codec video,
                   const uint8_t *marker);
 void rawmedia_done(struct rawmedia *media);
@@ -48,7 +58,9 @@ void rawmedia_done(struct rawmedia *media);
 /* Parsers, on bytes in memory; they append frames to the track. 0, -EBADMSG or -ENOMEM. */
 int rawmedia_parse_h264(struct rawmedia_track *track, const uint8_t *data, size_t len,
                         const uint8_t *marker);
-int rawmedia_parse_ivf(struct rawmedia_track *track, const uint8_t *data, size_t len);
+int rawmedia_parse_h265(struct rawmedia_track *track, const uint8_t *data, size_t len);
+int rawmedia_parse_ivf(struct rawmedia_track *track, enum rawmedia_codec codec, const uint8_t *data,
+                       size_t len);
 int rawmedia_parse_ogg(struct rawmedia_track *track, const uint8_t *data, size_t len,
                        const uint8_t *marker);
 

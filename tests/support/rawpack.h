@@ -1,4 +1,5 @@
-/* Cuts one frame into RTP payloads: H.264 (RFC 6184), VP8 (RFC 7741), Opus (RFC 7587). */
+/* Cuts one frame into RTP payloads: H.264 (RFC 6184), H.265 (RFC 7798), VP8 (RFC 7741), VP9
+ * (RFC 9628, non-flexible), AV1 (one element a packet), Opus (RFC 7587). */
 #ifndef SLUICE_SUPPORT_RAWPACK_H
 #define SLUICE_SUPPORT_RAWPACK_H
 
@@ -6,15 +7,15 @@
 
 #define RAWPACK_PAYLOAD_MAX 1150u
 
-/* Borrows the frame. Invariant: pos <= len; nal_left > 0 inside a fragmented NAL unit. */
+/* Borrows the frame. Invariant: pos <= len; nal_left > 0 inside a fragmented NAL unit or OBU. */
 struct rawpack {
     enum rawmedia_codec codec;
     const uint8_t *data;
     size_t len;
     size_t pos;
     size_t nal_left;
-    uint8_t nal_head;
-    uint16_t picture_id; /* VP8: 15 bits */
+    uint8_t nal_head[2];
+    uint16_t picture_id; /* VP8 and VP9: 15 bits */
 };
 
 void rawpack_begin(struct rawpack *pack, enum rawmedia_codec codec, const uint8_t *frame,

@@ -159,15 +159,16 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 
 /* ---- start ---- */
 
-static int make_media(const char *prefix)
+static int make_media(const char *prefix, enum rawmedia_codec codec)
 {
     extern char **environ;
-    static char shell[] = "sh", script[] = MAKE_MEDIA;
+    static char shell[] = "sh", script[] = MAKE_MEDIA, others[] = "others";
+    bool first = codec == RAWMEDIA_H264 || codec == RAWMEDIA_VP8;
     char target[4096];
     pid_t pid = 0;
     int status = 0;
     int rc = text_copy(target, sizeof(target), slice_of(prefix));
-    char *arguments[] = {shell, script, target, NULL};
+    char *arguments[] = {shell, script, target, first ? NULL : others, NULL};
     if (rc == 0)
         rc = -posix_spawnp(&pid, shell, NULL, NULL, arguments, environ);
     if (rc == 0 && waitpid(pid, &status, 0) < 0)
@@ -186,7 +187,7 @@ static int load_media(struct rawpub *pub)
     int rc = rawmedia_load(&pub->media, prefix, pub->args.codec, marker);
     if (rc != -ENOENT)
         return rc;
-    rc = make_media(prefix);
+    rc = make_media(prefix, pub->args.codec);
     return rc != 0 ? rc : rawmedia_load(&pub->media, prefix, pub->args.codec, marker);
 }
 

@@ -19,7 +19,7 @@
 #define RAWSDP_RID_ID 5
 
 struct rawsdp_offer {
-    enum rawmedia_codec video; /* RAWMEDIA_H264 or RAWMEDIA_VP8 */
+    enum rawmedia_codec video; /* any but RAWMEDIA_OPUS */
     const char *ufrag;
     const char *pwd;
     const uint8_t *fingerprint; /* SHA-256 */
