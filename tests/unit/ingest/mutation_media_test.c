@@ -8,8 +8,8 @@
 #include <errno.h>
 
 #define SECOND 1000000u
-#define SESSION_INPUTS 8192u /* datagrams of one publisher, then a new one */
-#define CLEAN 3u             /* of the seeds: a key frame, a picture, sound */
+#define SESSION_INPUTS 256u /* datagrams of one publisher: a mutated SSRC takes its track over */
+#define CLEAN 3u            /* of the seeds: a key frame, a picture, sound */
 #define FAR_US (10 * (int64_t)SECOND)
 
 struct publisher {
@@ -85,8 +85,8 @@ static void send_clean(struct publisher *p, struct mutator *m)
 static bool take_rtp(void *ctx, struct mutator *m, const uint8_t *data, size_t len)
 {
     struct publisher *p = ctx;
-    if (p->inputs++ % SESSION_INPUTS == 0)
-        begin(p);
+    if (p->inputs++ % SESSION_INPUTS == 0 || p->media->unsupported)
+        begin(p); /* a session ends with media that is never taken */
     if (mutator_draw(m, 2))
         send_clean(p, m);
     uint8_t *copy = malloc(len > 0 ? len : 1);
