@@ -22,12 +22,12 @@
 #define STRAY_WALK_MAX 24u    /* entries looked at for one packet */
 #define STRAY_HOSTS_MAX (STREAM_MAX * STREAM_PATHS_MAX)
 #define STRAY_BUCKETS 4096u      /* a power of two */
-#define STRAY_RECENT_MAX 4u      /* tuples of each session that its worker may ask for */
+#define STRAY_RECENT_MAX 32u     /* tuples of each session that its worker may ask for */
 #define STRAY_RECENT_US 2000000u /* for so long */
-#define STRAY_SESSION_BURST 8u   /* packets shown to a session at once, */
-#define STRAY_SESSION_RATE 20u   /* per second, */
-#define STRAY_TOTAL_BURST 256u   /* and to all */
-#define STRAY_TOTAL_RATE 400u
+#define STRAY_SESSION_BURST 16u  /* packets shown to a session at once, */
+#define STRAY_SESSION_RATE 50u   /* per second, */
+#define STRAY_TOTAL_BURST 512u   /* and to all */
+#define STRAY_TOTAL_RATE 1000u
 
 /* A host that has `flows` checked flows of a session to the same address here. Those of one bucket
  * form a ring. flows is 0 for a free one, then next is in the free list; indices are 1 + the

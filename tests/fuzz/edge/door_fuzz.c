@@ -5,6 +5,7 @@
 #include "lib/base/writer.h"
 #include "tests/support/rawchecks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,28 @@ static void require(int condition)
         abort();
 }
 
+/* As many flows behind the hosts as there are paths, and each host in the ring of its bucket. */
+static void check_strays(const struct stray *stray, size_t paths)
+{
+    size_t flows = 0, hosts = 0, counted = 0, free_hosts = 0;
+    for (size_t i = 0; i < STREAM_MAX; i++)
+        counted += stray->sessions[i].hosts;
+    for (size_t i = 0; i < STRAY_BUCKETS; i++) {
+        uint16_t first = stray->buckets[i], n = first;
+        while (n != 0) {
+            require(stray->hosts[n - 1].flows > 0 && ++hosts <= STRAY_HOSTS_MAX);
+            flows += stray->hosts[n - 1].flows;
+            n = stray->hosts[n - 1].next;
+            require(n != 0);
+            if (n == first)
+                break;
+        }
+    }
+    for (uint16_t n = stray->free_host; n != 0; n = stray->hosts[n - 1].next)
+        require(++free_hosts <= STRAY_HOSTS_MAX);
+    require(flows == paths && hosts == counted && hosts + free_hosts == STRAY_HOSTS_MAX);
+}
+
 static void check_invariants(const struct door *door)
 {
     size_t paths = 0, counted = 0, free_paths = 0, pairs = 0, linked = 0;
@@ -54,6 +77,7 @@ static void check_invariants(const struct door *door)
     }
     for (uint16_t n = door->free_path; n != 0; n = door->paths[n - 1].next)
         require(++free_paths <= DOOR_PATHS_MAX);
+    check_strays(&door->stray, paths);
     require(paths == counted && paths + free_paths == DOOR_PATHS_MAX && pairs == linked);
 }
 
@@ -63,8 +87,14 @@ static void datagram(struct door *door, struct reader *r, const uint8_t *data, s
     const struct addr local = {.family = 4, .port = 1};
     const struct addr remote = {.family = 4, .port = reader_u8(r)};
     uint64_t session = 0;
-    if (door_judge(door, &local, &remote, data, len, now_us, &session) == DOOR_OPEN)
+    uint64_t sessions[STRAY_SESSIONS_MAX];
+    enum door_verdict verdict = door_judge(door, &local, &remote, data, len, now_us, &session);
+    if (verdict == DOOR_OPEN)
         require(door_add_path(door, session, &local, &remote) == 0);
+    if (verdict != DOOR_STRAY || door_judge_stray(door, &local, &remote, now_us, sessions) == 0)
+        return;
+    int rc = door_want_path(door, sessions[0], &local, &remote, now_us);
+    require(rc == 0 || rc == -ENOSPC);
 }
 
 static void mutated(struct door *door, struct reader *r, const struct known_check *check,
