@@ -279,6 +279,7 @@ static void streams_come_from_the_supervisor(void **state)
     row.stats.round_trip_us = 52500;
     row.stats.replayed = 7;
     row.stats.client = CLIENT_FIREFOX;
+    row.stats.feedback = FEEDBACK_REMB;
     row.stats.tracks[TRACK_VIDEO].recovered_rtx = 11;
     row.stats.tracks[TRACK_VIDEO].lost = 12;
     row.stats.tracks[TRACK_AUDIO].lost = 13;
