@@ -167,12 +167,14 @@ static void what_no_decoder_needs_is_removed(void **state)
 {
     struct fixture *f = *state;
     const uint8_t layer_1[] = {0x02, 0x09, 0xd0, 0x11};
+    const uint8_t layer_32[] = {0x63, 0x01, 0xc1, 0x50, 0x11}; /* fragmented, in one */
     const uint8_t reserved[] = {0x52, 0x01, 0x11};
     start_stream(f);
     assert_int_equal(push(f, aud, sizeof(aud), false), 0);
     assert_int_equal(push(f, sei, sizeof(sei), false), 0);
     assert_int_equal(push(f, trail, sizeof(trail), false), 0);
     assert_int_equal(push(f, layer_1, sizeof(layer_1), false), 0);
+    assert_int_equal(push(f, layer_32, sizeof(layer_32), false), 0);
     assert_int_equal(push(f, reserved, sizeof(reserved), false), 0);
     assert_int_equal(push(f, filler, sizeof(filler), true), 0);
     expect_types(f, "39 1");

@@ -166,6 +166,8 @@ static void layers_in_wrong_order_are_refused(void **state)
     start_layers(f);
     assert_int_equal(push_layer(f, WHOLE, 1, as_first, sizeof(as_first), false), 0);
     assert_int_equal(push_layer(f, WHOLE, 0, as_first, sizeof(as_first), MARKER), -EBADMSG);
+    assert_int_equal(push_layer(f, WHOLE, 0, key, sizeof(key), false), 0);
+    assert_int_equal(push_layer(f, WHOLE, 0, key, sizeof(key), MARKER), -EBADMSG); /* twice */
     assert_int_equal(push_layer(f, FIRST, 0, key, 2, false), 0);
     assert_int_equal(push_layer(f, LAST, 1, key + 2, 8, MARKER), -EBADMSG); /* of another */
     assert_int_equal(push_layer(f, WHOLE, 0, key, sizeof(key), false), 0);
