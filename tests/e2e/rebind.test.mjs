@@ -13,6 +13,8 @@ import { Relay } from './relay.mjs';
 const FRAMES_PER_S = 30; // of rawpub's media
 const STRANGERS = 8;
 const JUNK = 4000;
+const CROWD = 12; // publishers behind one NAT
+const UNCHECKED = 2; // paths without a check that a session may have (TUPLES_UNCHECKED_MAX)
 
 async function withGateway(work) {
     const gateway = await Gateway.start();
@@ -33,6 +35,10 @@ async function missing(gateway, done) {
         gateway.lines.map((l) => pattern.exec(l)).find(Boolean),
     );
     return done.video_frames - Number(line[1]);
+}
+
+function live(gateway) {
+    return gateway.lines.filter((line) => /ingest live /.test(line)).length;
 }
 
 function wanted(gateway) {
@@ -67,6 +73,33 @@ for (const consentMs of [500, CHROMIUM_CHECK_MS]) {
             assert.ok(lost <= (REBINDS * FRAMES_PER_S * GAP_MS) / 1000);
         }));
 }
+
+test('U17 all publishers behind one NAT move at once', { timeout: 120000 }, (t) =>
+    withGateway(async (gateway) => {
+        const relay = await Relay.start(gateway);
+        const { token } = await gateway.token('*');
+        const publisher = new Publisher(gateway, 'all', token, [
+            '--candidate', `127.0.0.1:${relay.port}`, '--streams', String(CROWD),
+            '--consent', '30000', // none of them comes during the test
+        ]);
+        try {
+            const sending = () => publisher.events.filter((e) => e.event === 'sending').length;
+            await until('all send', () => sending() === CROWD, 60000);
+            await until('all are live', () => live(gateway) === CROWD, 20000);
+            for (let i = 1; i <= UNCHECKED; i++) {
+                const at = Date.now();
+                relay.say('rebind');
+                await until('all are found', () => opened(gateway).length >= CROWD * (i + 1), 20000, 10);
+                const lines = opened(gateway).slice(CROWD * i);
+                const gaps = lines.map((line) => Date.parse(line.split(' ')[0]) - at);
+                t.diagnostic(`gaps in ms: ${gaps.join(' ')}`);
+                assert.ok(Math.max(...gaps) <= GAP_MS);
+            }
+        } finally {
+            await publisher.stop();
+            await relay.stop();
+        }
+    }));
 
 /** Sockets on the publisher's host; bytes counts what came back to any of them. */
 async function strangers(count) {
