@@ -89,9 +89,9 @@ int depay_put(struct depay *d, const void *data, size_t len)
 
 int depay_check_size(const struct depay *d, uint32_t width, uint32_t height)
 {
-    if (width == 0 || height == 0 || width > d->max_width || height > d->max_height)
-        return -ENOTSUP;
-    return 0;
+    bool upright = width <= d->max_width && height <= d->max_height;
+    bool turned = height <= d->max_width && width <= d->max_height;
+    return width > 0 && height > 0 && (upright || turned) ? 0 : -ENOTSUP;
 }
 
 bool depay_begins(const struct depay *d, const uint8_t *payload, size_t len)

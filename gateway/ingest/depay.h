@@ -121,7 +121,8 @@ bool depay_needs_key(const struct depay *d);
 /* For the codecs: appends to the body; -EMSGSIZE above DEPAY_BODY_MAX. */
 int depay_put(struct depay *d, const void *data, size_t len);
 uint8_t *depay_body(struct depay *d);
-/* 0 when the picture size is within the limits, else -ENOTSUP. */
+/* 0 when the picture size is within the limits, upright or turned (telephones publish both), else
+ * -ENOTSUP. */
 int depay_check_size(const struct depay *d, uint32_t width, uint32_t height);
 
 #endif

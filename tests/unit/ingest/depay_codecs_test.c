@@ -263,6 +263,22 @@ static void M2_endless_frames_are_cut_off(void **state)
     }
 }
 
+/* Telephones publish upright pictures: the limits hold for both. */
+static void M3_pictures_may_be_turned(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CODECS; i++) {
+        struct depay *d = open_depay(codecs[i]);
+        depay_free(d);
+        assert_int_equal(depay_new(codecs[i], CODED_HEIGHT, CODED_WIDTH, check_unit, &checker, &d),
+                         0);
+        cut_stream(&cut, codecs[i], &stream, 400, 0, START);
+        push_all(d);
+        assert_int_equal(checker.count, stream.count);
+        depay_free(d);
+    }
+}
+
 static void M3_pictures_above_the_grant_are_told(void **state)
 {
     (void)state;
@@ -292,6 +308,7 @@ int main(void)
         cmocka_unit_test(M9_flipped_bits_do_no_harm),
         cmocka_unit_test(COD_06_nothing_before_the_key_frame),
         cmocka_unit_test(M2_endless_frames_are_cut_off),
+        cmocka_unit_test(M3_pictures_may_be_turned),
         cmocka_unit_test(M3_pictures_above_the_grant_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

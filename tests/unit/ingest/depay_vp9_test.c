@@ -123,7 +123,7 @@ static void M3_VP9_the_size_of_every_frame_is_checked(void **state)
     struct fixture *f = *state;
     depay_free(f->depay);
     f->depay = NULL;
-    assert_int_equal(depay_new(CODEC_VP9, 127, 200, collect_unit, &f->got, &f->depay), 0);
+    assert_int_equal(depay_new(CODEC_VP9, 127, 127, collect_unit, &f->got, &f->depay), 0);
     assert_int_equal(push_layer(f, WHOLE, 0, key, sizeof(key), MARKER), 0);
     assert_int_equal(f->got.count, 1);
     assert_int_equal(push_layer(f, WHOLE, 0, larger, sizeof(larger), MARKER), -ENOTSUP);
