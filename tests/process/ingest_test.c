@@ -65,7 +65,8 @@ static void I5_messages_in_the_wrong_phase_end_the_role(void **state)
 {
     static const enum msg_type types[] = {MSG_OFFER,          MSG_PATH_BYTES, MSG_WANT_KEYFRAME,
                                           MSG_SETTINGS,       MSG_READY,      MSG_ANSWER,
-                                          MSG_TRANSCODE_BIND, MSG_EXPECT,     MSG_LEASE_ASK};
+                                          MSG_TRANSCODE_BIND, MSG_EXPECT,     MSG_LEASE_ASK,
+                                          MSG_FRAGMENT,       MSG_STRAY,      MSG_PATH_WANT};
     (void)state;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         struct rig rig;
