@@ -64,9 +64,10 @@ static void enter_ended(struct session *s, enum end_reason reason)
     session_wipe(s);
     log_event(LOG_INFO, "ended",
               "session=%" PRIu64 " reason=%s last_packet_us=%" PRIu64 " bad_srtp=%" PRIu64
-              " replayed=%" PRIu64 " over_limit=%" PRIu64 " dropped=%" PRIu64,
+              " replayed=%" PRIu64 " over_limit=%" PRIu64 " malformed=%" PRIu64
+              " unexpected=%" PRIu64 " dropped=%" PRIu64,
               s->bind.session, end_reason_name(reason), s->last_packet_us, s->bad_srtp, s->replayed,
-              s->over_limit, s->dropped);
+              s->over_limit, s->malformed, s->unexpected, s->dropped);
     report(s, INGEST_ENDED, reason);
 }
 
