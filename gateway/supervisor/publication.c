@@ -354,6 +354,25 @@ static int arm_deadline(struct publication *p)
     return rc;
 }
 
+/* NULL: it may go on; p->replaces is set when that takes the stream over. */
+static const struct intake_refusal *judge(struct publication *p)
+{
+    static const struct intake_refusal taken = {409, 0, "This stream is already being published."};
+    static const struct intake_refusal own = {
+        409, 2, "This token is already publishing this stream; without media it gives way in 2 s."};
+    const struct intake_refusal *why = intake_check_grant(p, &p->grant);
+    if (why)
+        return why;
+    switch (takeover_judge(p, clock_now_us(), &p->replaces)) {
+    case TAKEOVER_REFUSED:
+        return &taken;
+    case TAKEOVER_REFUSED_OWN:
+        return &own;
+    default:
+        return intake_check_room(p);
+    }
+}
+
 void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *m)
 {
     struct publication *p = publication_by_session(sup, m->request);
@@ -366,17 +385,7 @@ void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *
     }
     p->grant = m->grant;
     p->turn = m->turn;
-    enum takeover takeover = TAKEOVER_FREE;
-    const struct intake_refusal *why = intake_check_grant(p, &m->grant);
-    if (!why)
-        takeover = takeover_judge(p, clock_now_us(), &p->replaces);
-    if (!why && takeover >= TAKEOVER_REFUSED) {
-        refuse(p, 409, takeover == TAKEOVER_REFUSED_OWN ? 2 : 0,
-               "This stream is already being published.");
-        return;
-    }
-    if (!why)
-        why = intake_check_room(p);
+    const struct intake_refusal *why = judge(p);
     if (why) {
         refuse_by(p, why);
         return;

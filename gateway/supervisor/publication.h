@@ -2,6 +2,7 @@
  *
  *   POST -> ASKED (auth is asked) -> WAITING (for a warm worker) -> OFFERED (worker has the offer)
  *        -> LIVE (201 was given) -> ENDING (worker told to end, killed after 300 ms) -> gone
+ * A stream has at most one LIVE publication and one before it, which takes its place when LIVE.
  * Nothing of a refused request remains: every way out of a state before LIVE answers web, gives the
  * lease back and frees the publication (WHIP-03). Only enter() in publication.c changes a state. */
 #ifndef SLUICE_SUPERVISOR_PUBLICATION_H
