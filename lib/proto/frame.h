@@ -40,7 +40,7 @@ struct frame {
     int64_t wall_us;    /* the same moment as wall clock since 1970 (RTP-17) */
     int64_t arrival_us; /* last packet of the unit received, CLOCK_MONOTONIC */
     uint32_t rtp_time;
-    uint16_t width; /* from SPS or VP8 key frame, 0 = not known from this frame */
+    uint16_t width; /* of a key frame: what its headers say of the largest layer; else 0 */
     uint16_t height;
     uint32_t number; /* per track and layer, counts frames written */
     uint32_t reserved[5];
