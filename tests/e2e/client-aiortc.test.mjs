@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-    RealClient, assertClean, endedBy, keepOffer, playable, shown, withGateway,
+    RealClient, assertClean, endedBy, keepOffer, playable, repaired, shown, withGateway, withLoss,
 } from './clients/realclient.mjs';
 
 const TEST_MS = 90000;
 
-async function publish(gateway, stream, { codec = 'h264', kinds = 'av' }, work) {
+async function publish(gateway, stream, { codec = 'h264', kinds = 'av', env }, work) {
     const { token } = await gateway.token(stream);
     const url = `${gateway.base}/whip/${stream}`;
-    const client = RealClient.python('aiortc_publish.py', [url, token, codec, kinds]);
+    const client = RealClient.python('aiortc_publish.py', [url, token, codec, kinds], env);
     try {
         const answer = await client.event('answer');
         assert.equal(answer.status, 201, answer.sdp);
@@ -74,3 +74,12 @@ test('WHIP-73 aiortc is told of the end by the server', { timeout: TEST_MS }, ()
             await client.stop('SIGKILL');
         }
     }));
+
+test('COD-12 RTP-07 aiortc repairs its losses by RTX', { timeout: TEST_MS }, (t) =>
+    withGateway({}, (gateway) =>
+        withLoss(gateway, (port) =>
+            publish(gateway, 'lossy', { codec: 'vp8', kinds: 'video', env: { MEDIA_PORT: port } }, async () => {
+                t.diagnostic(JSON.stringify(await repaired(gateway, 'lossy')));
+            }),
+        ),
+    ));

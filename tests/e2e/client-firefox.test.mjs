@@ -7,7 +7,8 @@ import { after, before, test } from 'node:test';
 import { Firefox } from './clients/firefox.mjs';
 import { deleteRaw, publishRaw, sentLayers } from './clients/rawpage.mjs';
 import {
-    assertClean, endedBy, keepOffer, playable, playableAt, shown, until, withGateway,
+    assertClean, endedBy, keepOffer, playable, playableAt, repaired, shown, until,
+    withGateway, withLoss,
 } from './clients/realclient.mjs';
 
 const TEST_MS = 120000;
@@ -121,3 +122,12 @@ test('WHIP-94 RTP-02 Firefox sends three layers: all arrive, the largest plays',
         await playableAt(gateway, 'layers', [960, 540]);
         await end(gateway, 'layers');
     }));
+
+test('COD-12 RTP-07 Firefox repairs its losses by RTX', { timeout: TEST_MS }, (t) =>
+    withGateway({}, (gateway) =>
+        withLoss(gateway, async (port) => {
+            await raw(gateway, 'lossy', { kinds: 'video', codec: 'video/VP8', detail: 30, port });
+            t.diagnostic(JSON.stringify(await repaired(gateway, 'lossy')));
+            await end(gateway, 'lossy');
+        }),
+    ));

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import {
-    RealClient, assertClean, endedBy, keepOffer, playable, preloadForNice, shown, until, withGateway,
+    RealClient, assertClean, endedBy, keepOffer, playable, preloadForNice, repaired, shown, until,
+    withGateway, withLoss,
 } from './clients/realclient.mjs';
 
 const TEST_MS = 90000;
@@ -85,6 +86,25 @@ for (const codec of ['h264', 'vp8']) {
             }
         }));
 }
+
+test('COD-12 RTP-07 webrtcbin repairs its losses by RTX', { timeout: TEST_MS }, (t) =>
+    withGateway({}, (gateway) =>
+        withLoss(gateway, async (port) => {
+            const { token } = await gateway.token('lossy');
+            const url = `${gateway.base}/whip/lossy`;
+            const client = RealClient.python('gst_publish.py', [url, token, 'vp8'], {
+                LD_PRELOAD: preload.path,
+                MEDIA_PORT: port,
+            });
+            try {
+                t.diagnostic(JSON.stringify(await repaired(gateway, 'lossy')));
+                assert.equal(await client.stop(), 0, client.output);
+                assertClean(gateway);
+            } finally {
+                await client.stop('SIGKILL');
+            }
+        }),
+    ));
 
 /** The stream plays and is counted; gives the counters. */
 async function seen(gateway, stream, codec) {

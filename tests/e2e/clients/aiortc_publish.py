@@ -1,6 +1,7 @@
 """Publishes a synthetic picture and a tone by WHIP with aiortc, until its standard input ends.
 
 aiortc_publish.py URL TOKEN [h264|vp8] [av|video|audio]
+With MEDIA_PORT set media goes to that port instead of the answer's: a relay's.
 Prints one JSON object a line: offer, answer, state, keys (of DTLS), deleted, error. Media stays on the loopback.
 """
 
@@ -8,6 +9,8 @@ import asyncio
 import fractions
 import json
 import math
+import os
+import re
 import sys
 import urllib.error
 import urllib.parse
@@ -25,6 +28,14 @@ HTTP_SECONDS = 10
 
 # aioice leaves the loopback out of its host candidates; here there shall be nothing else.
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+
+
+def rerouted(answer):
+    port = os.environ.get("MEDIA_PORT")
+    if not port:
+        return answer
+    udp = re.sub(r"a=candidate:\S+ \d+ tcp .*\r\n", "", answer)
+    return re.sub(r"\d+ typ host", f"{port} typ host", udp)
 
 
 def say(event, **more):
@@ -105,7 +116,7 @@ async def publish(url, token, codec, kinds):
     if status != 201:
         await pc.close()
         return 1
-    await pc.setRemoteDescription(RTCSessionDescription(sdp=text, type="answer"))
+    await pc.setRemoteDescription(RTCSessionDescription(sdp=rerouted(text), type="answer"))
     await loop.run_in_executor(None, sys.stdin.read)
     session = urllib.parse.urljoin(url, headers["Location"])
     status, _, _ = await loop.run_in_executor(None, ask, "DELETE", session, token)

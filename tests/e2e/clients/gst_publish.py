@@ -2,10 +2,13 @@
 
 gst_publish.py URL TOKEN [h264|vp8]
 As whipclientsink does it, retransmission and transport-wide feedback are offered.
+With MEDIA_PORT set media goes to that port instead of the answer's: a relay's.
 Prints one JSON object a line: offer, answer, state, deleted, error.
 """
 
 import json
+import os
+import re
 import sys
 import threading
 import urllib.error
@@ -31,6 +34,14 @@ ENCODERS = {
     ),
     "vp8": ("vp8enc deadline=1 keyframe-max-dist=60 target-bitrate=400000 ! rtpvp8pay", "VP8"),
 }
+
+
+def rerouted(answer):
+    port = os.environ.get("MEDIA_PORT")
+    if not port:
+        return answer
+    udp = re.sub(r"a=candidate:\S+ \d+ tcp .*\r\n", "", answer)
+    return re.sub(r"\d+ typ host", f"{port} typ host", udp)
 
 
 def say(event, **more):
@@ -110,7 +121,7 @@ class Publisher:
             self.fail("refused")
             return False
         self.session = urllib.parse.urljoin(self.url, headers["Location"])
-        _, message = GstSdp.SDPMessage.new_from_text(text)
+        _, message = GstSdp.SDPMessage.new_from_text(rerouted(text))
         kind = GstWebRTC.WebRTCSDPType.ANSWER
         answer = GstWebRTC.WebRTCSessionDescription.new(kind, message)
         self.peer.emit("set-remote-description", answer, None)

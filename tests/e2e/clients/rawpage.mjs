@@ -7,7 +7,7 @@ import http from 'node:http';
  * Runs in the page. how: { url, token, kinds: 'av'|'video'|'audio', codec: 'video/VP8', direction, rids,
  * size: [width, height], fps, detail (rectangles per picture), maxBitrate, sound: 'tone'|'left'|'bursts',
  * strip: lines of this pattern are taken out of the offer, modest: what the answer says of a start bitrate
- * is not believed, tune: appended to Opus' parameters in the answer }.
+ * is not believed, port: where media goes instead, tune: appended to Opus' parameters in the answer }.
  * Leaves window.whip: { pc, session, offer, answer, headers }; gives its texts.
  */
 export async function publishRaw(how) {
@@ -92,7 +92,10 @@ export async function publishRaw(how) {
     window.whip = { pc, session, offer, answer: body, etag: header('ETag'), authorization };
     const modest = how.modest ? body.replace(/;x-google-start-bitrate=\d+/g, '') : body;
     const tuned = (line) => `${line};${how.tune}`;
-    const sdp = how.tune ? modest.replace(/^a=fmtp:\d+ .*useinbandfec=1/m, tuned) : modest;
+    const routed = how.port
+        ? modest.replace(/^a=candidate:.* tcp .*\r\n/gm, '').replace(/\d+ typ host/g, `${how.port} typ host`)
+        : modest;
+    const sdp = how.tune ? routed.replace(/^a=fmtp:\d+ .*useinbandfec=1/m, tuned) : routed;
     await pc.setRemoteDescription({ type: 'answer', sdp });
     await new Promise((resolve, reject) => {
         pc.onconnectionstatechange = () => {

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 
 import { Gateway, until } from '../gateway.mjs';
 import { mediaPlaylists } from '../hls.mjs';
+import { Relay } from '../relay.mjs';
 
 const run = promisify(execFile);
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -157,6 +158,24 @@ export function shown(gateway, stream, wanted = (media) => media.frames > 0, lim
         error.message += ` ${JSON.stringify(last)}`;
         throw error;
     });
+}
+
+/** Runs work(port) with a relay in front of the gateway that loses 5 % of what the publisher sends. */
+export async function withLoss(gateway, work) {
+    const relay = await Relay.start(gateway, ['--loss', '5', '--up-only', '--delay', '5']);
+    try {
+        return await work(relay.port);
+    } finally {
+        await relay.stop();
+    }
+}
+
+/** Waits until enough was lost and came again by RTX: more than is missing, even on a busy machine. Gives
+ * the counters. */
+export async function repaired(gateway, stream) {
+    const { video } = await shown(gateway, stream, (m) => m.video.recovered_rtx >= 10, 40000);
+    assert.ok(video.lost * 2 < video.recovered_rtx, JSON.stringify(video));
+    return video;
 }
 
 /** Waits for the end of a stream: its reason, its playlist closed. */
