@@ -226,9 +226,13 @@ test('U17 ICE-07 Chromium behind a port that is rebound', { timeout: 180000 }, (
         const relay = await Relay.start(gateway);
         try {
             const how = { port: relay.port };
-            const gaps = await publishWith(gateway, 'roaming', how, () =>
-                rebind(gateway, relay, CHROMIUM_CHECK_MS),
-            );
+            const gaps = await publishWith(gateway, 'roaming', how, async () => {
+                const found = await rebind(gateway, relay, CHROMIUM_CHECK_MS);
+                const [row] = (await gateway.ctl('stream', 'list')).streams;
+                const { frames, lost, nacks, plis } = row.media;
+                t.diagnostic(JSON.stringify({ frames, lost, nacks, plis }));
+                return found;
+            });
             t.diagnostic(`gaps in ms: ${gaps.join(' ')}`);
             assert.ok(Math.max(...gaps) <= GAP_MS);
             assert.ok(!gateway.lines.some((l) => /ingest ended .*reason=silent/.test(l)));
