@@ -78,8 +78,11 @@ test('WHIP-73 aiortc is told of the end by the server', { timeout: TEST_MS }, ()
 test('COD-12 RTP-07 aiortc repairs its losses by RTX', { timeout: TEST_MS }, (t) =>
     withGateway({}, (gateway) =>
         withLoss(gateway, (port) =>
-            publish(gateway, 'lossy', { codec: 'vp8', kinds: 'video', env: { MEDIA_PORT: port } }, async () => {
-                t.diagnostic(JSON.stringify(await repaired(gateway, 'lossy')));
-            }),
+            publish(
+                gateway,
+                'lossy',
+                { codec: 'vp8', kinds: 'video', env: { MEDIA_PORT: port } },
+                async () => t.diagnostic(JSON.stringify(await repaired(gateway, 'lossy'))),
+            ),
         ),
     ));

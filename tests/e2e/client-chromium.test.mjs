@@ -189,5 +189,6 @@ on.test('WHIP-23 W5 a page that crashed takes its stream over when it is opened 
     // one of the change; the crash itself may have been one to the transcoder
     assert.ok(discontinuities === 1 || discontinuities === 2, `${discontinuities} discontinuities`);
     await reaches(viewer, 'live', 20000);
-    assert.ok(on.gateway.lines.some((line) => / supervisor end .*stream=crashed .*reason=replaced/.test(line)));
+    const replaced = / supervisor end .*stream=crashed .*reason=replaced/;
+    assert.ok(on.gateway.lines.some((line) => replaced.test(line)));
 });

@@ -11,15 +11,20 @@ import {
 } from './clients/realclient.mjs';
 
 const TEST_MS = 90000;
-const PICTURE = 'videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=30/1';
+const PICTURE =
+    'videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=30/1';
 const RTP = 'application/x-rtp,media';
-const AUDIO = `audiotestsrc is-live=true ! audioconvert ! opusenc ! rtpopuspay ! ${RTP}=audio,encoding-name=OPUS,payload=100`;
+const AUDIO =
+    'audiotestsrc is-live=true ! audioconvert ! opusenc ! rtpopuspay' +
+    ` ! ${RTP}=audio,encoding-name=OPUS,payload=100`;
 const VIDEO = {
     h264:
         `${PICTURE} ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=400` +
         ' ! video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1' +
         ` ! ${RTP}=video,encoding-name=H264,payload=96`,
-    vp8: `${PICTURE} ! vp8enc deadline=1 keyframe-max-dist=60 ! rtpvp8pay ! ${RTP}=video,encoding-name=VP8,payload=96`,
+    vp8:
+        `${PICTURE} ! vp8enc deadline=1 keyframe-max-dist=60 ! rtpvp8pay` +
+        ` ! ${RTP}=video,encoding-name=VP8,payload=96`,
 };
 
 let preload;

@@ -27,7 +27,8 @@ before(async () => {
     browsers.Firefox = {
         open: async (url) => {
             await firefox.open(url);
-            return { evaluate: (...words) => firefox.evaluate(...words), close: () => firefox.open('about:blank') };
+            const close = () => firefox.open('about:blank');
+            return { evaluate: (...words) => firefox.evaluate(...words), close };
         },
         close: () => firefox.close(),
     };

@@ -2,7 +2,8 @@
 
 aiortc_publish.py URL TOKEN [h264|vp8] [av|video|audio]
 With MEDIA_PORT set media goes to that port instead of the answer's: a relay's.
-Prints one JSON object a line: offer, answer, state, keys (of DTLS), deleted, error. Media stays on the loopback.
+Prints one JSON object a line: offer, answer, state, keys (of DTLS), deleted, error. Media stays on
+the loopback.
 """
 
 import asyncio
