@@ -196,7 +196,8 @@ test(`W8 ICE-12 ${CANDIDATES} candidates that name another address`, { timeout: 
         for (let first = 1; first <= CANDIDATES; first += each) {
             const lines = candidatesFor(target.port, first, each);
             const body = offer.replace(/a=mid:.*\r\n/, (mid) => mid + lines);
-            const answer = await posts.post(`weapon-${first}`, { token, body });
+            const from = sourceOf(Math.floor(first / each));
+            const answer = await posts.post(`weapon-${first}`, { token, body, from });
             assert.equal(answer.status, 201, answer.text);
             const { location, etag } = answer.headers;
             const fragment =
