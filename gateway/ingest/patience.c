@@ -18,6 +18,9 @@ static void close_window(struct patience *p)
         p->loss_permille = (p->loss_permille + sample + 1) / 2;
     else
         p->loss_permille = (p->loss_permille * 3 + sample) / 4;
+    uint64_t ppm = (uint64_t)p->missing * MILLION / p->expected;
+    p->measured_ppm = (uint32_t)(p->measured ? (p->measured_ppm * UINT64_C(3) + ppm) / 4 : ppm);
+    p->measured = true;
 }
 
 void patience_note(struct patience *p, uint32_t advance, uint32_t missing, uint64_t now_us)
@@ -43,6 +46,11 @@ void patience_overtaken(struct patience *p)
 uint32_t patience_loss_permille(const struct patience *p)
 {
     return p->loss_permille;
+}
+
+uint32_t patience_measured_permille(const struct patience *p)
+{
+    return (p->measured_ppm + 500) / 1000;
 }
 
 uint64_t patience_bound_us(const struct patience *p)

@@ -19,8 +19,10 @@ struct patience {
     uint64_t bound_us;
     uint32_t expected; /* in this window */
     uint32_t missing;
-    uint64_t window_us; /* when it began; 0: not yet */
-    uint32_t loss_permille;
+    uint64_t window_us;     /* when it began; 0: not yet */
+    uint32_t loss_permille; /* what the deadline is made for */
+    uint32_t measured_ppm;  /* 0 until the first window is over */
+    bool measured;
 };
 
 void patience_init(struct patience *p, uint64_t bound_us);
@@ -30,7 +32,10 @@ void patience_note(struct patience *p, uint32_t advance, uint32_t missing, uint6
 /* One of the absent was merely overtaken. */
 void patience_overtaken(struct patience *p);
 
+/* The loss that the deadline allows for: high at first, quick to rise, slow to fall. */
 uint32_t patience_loss_permille(const struct patience *p);
+/* The loss that was seen lately, smoothed alike in both directions: for people. */
+uint32_t patience_measured_permille(const struct patience *p);
 uint64_t patience_bound_us(const struct patience *p);
 bool patience_is_heavy(const struct patience *p);
 /* wait_us: before the first request; repeat_us: between requests. */

@@ -318,7 +318,7 @@ void receiver_tick(struct receiver *r, uint64_t now_us)
     r->stats.bitrate_bps = saturated((r->stats.bytes - r->bytes_before) * 8);
     r->bytes_before = r->stats.bytes;
     r->stats.lost = jitter_lost(r->jitter);
-    r->stats.loss_permille = patience_loss_permille(&r->patience);
+    r->stats.loss_permille = patience_measured_permille(&r->patience);
     r->stats.jitter_us = saturated(reception_jitter_us(&r->reception));
     r->stats.hold_us = r->hold_count > 0 ? saturated(r->hold_sum_us / r->hold_count) : 0;
     r->stats.hold_max_us = saturated(r->hold_max_us);

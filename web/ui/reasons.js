@@ -52,7 +52,7 @@ export function refusal(status, stream, problem, retryAfter) {
         415: ['The gateway did not understand the request', 'Reload the page.'],
         422: [
             'The gateway cannot use what this browser offers',
-            'It needs H.264 or VP8 pictures and Opus sound.',
+            'It needs H.264, H.265, VP8, VP9 or AV1 pictures and Opus sound.',
         ],
         429: ['Too many attempts in a short time', wait],
         503: ['The gateway has no room for another stream right now', wait],

@@ -120,6 +120,21 @@ static void few_packets_say_nothing(void **state)
     assert_true(deadline(&p) <= 2 * BOUND_US);
 }
 
+static void stats_the_loss_shown_is_the_loss_seen(void **state)
+{
+    struct patience p;
+    uint64_t now_us = 1000;
+    (void)state;
+    patience_init(&p, BOUND_US);
+    assert_int_equal(patience_measured_permille(&p), 0); /* not the pessimism of the deadline */
+    pass(&p, 0, &now_us, 3);
+    assert_int_equal(patience_measured_permille(&p), 0);
+    pass(&p, 20, &now_us, 20);
+    assert_in_range(patience_measured_permille(&p), 15, 25);
+    pass(&p, 0, &now_us, 30);
+    assert_int_equal(patience_measured_permille(&p), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +144,7 @@ int main(void)
         cmocka_unit_test(a_longer_way_needs_more_time),
         cmocka_unit_test(what_was_overtaken_is_no_loss),
         cmocka_unit_test(few_packets_say_nothing),
+        cmocka_unit_test(stats_the_loss_shown_is_the_loss_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
