@@ -1,7 +1,7 @@
 /* Chooses codecs from a parsed offer and writes the answer of an ICE-lite, receive-only endpoint
  * (RFC 9429 5.3.1, RFC 9725; protocols.md 1.7 and 3.3).
  *
- * H.264 is taken before H.265, VP9, AV1 and VP8 (of those that the caller can take), Opus for
+ * H.264 is taken before VP8, VP9, H.265 and AV1 (of those that the caller can take), Opus for
  * audio, RTX when its apt fits. All or nothing: one section that we cannot take refuses the offer
  * (WHIP-92), except m=application, which is answered with port 0. Simulcast layers are taken all
  * or, where the caller cannot, left out (WHIP-94, 95). */

@@ -61,8 +61,8 @@ static const struct codec_row {
     unsigned rank; /* the highest wins, the first of equals */
 } rows[] = {
     {CODEC_OPUS, SDP_AUDIO, "opus", 48000, 2, 1}, {CODEC_H264, SDP_VIDEO, "H264", 90000, 1, 5},
-    {CODEC_H265, SDP_VIDEO, "H265", 90000, 1, 4}, {CODEC_VP9, SDP_VIDEO, "VP9", 90000, 1, 3},
-    {CODEC_AV1, SDP_VIDEO, "AV1", 90000, 1, 2},   {CODEC_VP8, SDP_VIDEO, "VP8", 90000, 1, 1},
+    {CODEC_VP8, SDP_VIDEO, "VP8", 90000, 1, 4},   {CODEC_VP9, SDP_VIDEO, "VP9", 90000, 1, 3},
+    {CODEC_H265, SDP_VIDEO, "H265", 90000, 1, 2}, {CODEC_AV1, SDP_VIDEO, "AV1", 90000, 1, 1},
 };
 
 static const struct codec_row *row_of(const struct sdp_format *format)

@@ -1,8 +1,9 @@
 /* Which payload type of a section we want, and what its format parameters mean: a part of answer.c,
  * not for others (RFC 6184 8, RFC 7798 7, RFC 9628 6, the AV1 RTP payload format 7; COD-01 to 03).
  *
- * Preference H.264 (packetization-mode 1 before 0), H.265, VP9, AV1, VP8: the first plays
- * everywhere untouched, the last always costs a transcode (findings/transcode.md 1). */
+ * Preference H.264 (packetization-mode 1 before 0), VP8, VP9, H.265, AV1: the first plays
+ * everywhere untouched, the others are transcoded, and the cheaper they are to encode and decode
+ * the earlier they come. */
 #ifndef SLUICE_RTC_ANSWERCODEC_H
 #define SLUICE_RTC_ANSWERCODEC_H
 

@@ -54,7 +54,7 @@ async function seen(gateway, stream) {
 const SOURCES = [
     { name: 'a canvas as VP8', query: '?source=test&codec=vp8', codecs: ['vp8'] },
     // what the gateway likes best of what this Firefox has
-    { name: 'camera and microphone', query: '', codecs: ['h264', 'vp9'], keep: 'firefox_vp8' },
+    { name: 'camera and microphone', query: '', codecs: ['h264', 'vp8'], keep: 'firefox_vp8' },
 ];
 for (const { name, query, codecs, keep } of SOURCES) {
     test(`COD-16 COD-17 SEC-03 Firefox publishes ${name}`, { timeout: TEST_MS }, () =>
