@@ -172,6 +172,13 @@ static void begin_before(struct jitter *j, uint16_t sequence, struct jitter_miss
     j->next = sequence;
 }
 
+/* Whether a packet that is older than the first one may still come in front of it. */
+static bool may_begin_before(const struct jitter *j, uint16_t sequence, int32_t ahead)
+{
+    return j->opening_us > 0 && ahead < 0 && ahead >= -JITTER_OLDER_MAX &&
+           clock_diff16(j->highest, sequence) < (int32_t)j->slot_count;
+}
+
 enum jitter_verdict jitter_push(struct jitter *j, uint16_t sequence,
                                 const struct depay_packet *packet, bool repair,
                                 struct jitter_missing *out_missing)
@@ -186,8 +193,7 @@ enum jitter_verdict jitter_push(struct jitter *j, uint16_t sequence,
         j->highest = sequence;
     }
     int32_t ahead = clock_diff16(sequence, j->next);
-    if (j->opening_us > 0 && ahead < 0 && ahead >= -JITTER_OLDER_MAX &&
-        clock_diff16(j->highest, sequence) < (int32_t)j->slot_count) {
+    if (may_begin_before(j, sequence, ahead)) {
         begin_before(j, sequence, out_missing);
         ahead = 0;
     }

@@ -22,8 +22,9 @@
 #define RECEIVER_REORDER_US                                                                        \
     100000u /* how long a hole is waited for when the peer repairs nothing */
 
-#define RECEIVER_OPENING_US                                                                        \
-    30000u /* a source that begins inside an access unit: others may be overtaken */
+/* When a source begins inside an access unit, earlier packets of it may have been overtaken: they
+ * are waited for so long. */
+#define RECEIVER_OPENING_US 30000u
 
 struct receiver;
 /* 0, or why the unit could not be passed on: -EMSGSIZE, -EDQUOT, -EAGAIN (framer.h). */

@@ -41,8 +41,8 @@ struct session {
     unsigned wants_this_second;
     struct msg_path wanted; /* last */
     uint64_t wanted_us;
-    uint64_t bad_srtp;
     enum stats_client client;
+    uint64_t bad_srtp; /* this one and those below: packets, for the stats */
     uint64_t replayed;
     uint64_t over_limit;
     uint64_t malformed;

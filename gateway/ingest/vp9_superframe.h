@@ -1,8 +1,7 @@
 /* The index at the end of a VP9 superframe: the sizes of the frames in it (VP9 bitstream
  * specification, annex B).
  *
- *   | frame ... | frame ... | 110|size bytes - 1 (2)|frames - 1 (3) | sizes | the first byte again
- * |
+ *   | frame ... | frame ... | 110|size bytes - 1 (2)|frames - 1 (3) | sizes | its first byte |
  *
  * Sizes are little-endian. */
 #ifndef SLUICE_INGEST_VP9_SUPERFRAME_H

@@ -15,18 +15,25 @@ static bool is_stale(const struct publication *p, uint64_t now_us)
     return now_us < alive_us || now_us - alive_us > TAKEOVER_STALE_US;
 }
 
-enum takeover takeover_judge(const struct publication *p, uint64_t now_us, uint64_t *out_old)
+/* The other publications of p's stream that auth has let in; NULL where there is none. */
+static void find_rivals(const struct publication *p, const struct publication **out_live,
+                        const struct publication **out_pending)
 {
-    const struct publication *live = NULL, *pending = NULL;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         const struct publication *other = p->sup->publications[i];
         if (!other || other == p || strcmp(other->stream, p->stream) != 0)
             continue;
         if (other->state == PUBLICATION_LIVE)
-            live = other;
+            *out_live = other;
         if (other->state == PUBLICATION_WAITING || other->state == PUBLICATION_OFFERED)
-            pending = other;
+            *out_pending = other;
     }
+}
+
+enum takeover takeover_judge(const struct publication *p, uint64_t now_us, uint64_t *out_old)
+{
+    const struct publication *live = NULL, *pending = NULL;
+    find_rivals(p, &live, &pending);
     if (!live && !pending)
         return TAKEOVER_FREE;
     const struct publication *rival = pending ? pending : live;

@@ -8,9 +8,8 @@
 
 #include <stdint.h>
 
-#define TAKEOVER_STALE_US                                                                          \
-    2000000u /* without an accepted media packet; counters come each second                        \
-              */
+/* Without an accepted media packet for so long; counters come each second. */
+#define TAKEOVER_STALE_US 2000000u
 
 struct publication;
 
