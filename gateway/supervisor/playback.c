@@ -98,9 +98,8 @@ void playback_relink(struct supervisor *sup, struct process *web,
 
 /* ---- workers ---- */
 
-static void retire(struct playback *pb, struct process **worker)
+static void retire(struct process **worker)
 {
-    (void)pb;
     if (!*worker)
         return;
     (*worker)->owner = NULL;
@@ -161,7 +160,7 @@ static void hand_over(void *ctx)
     struct playback *pb = ctx;
     stop_draining(pb);
     if (pb->transcode) {
-        retire(pb, &pb->previous);
+        retire(&pb->previous);
         pb->previous = pb->transcode;
         pb->transcode = NULL;
     }
@@ -197,8 +196,8 @@ static void playback_free(struct playback *pb)
     size_t slot = slot_of(pb->sup, pb);
     loop_timer_cancel(&pb->sup->loop, &pb->timer);
     stop_draining(pb);
-    retire(pb, &pb->transcode);
-    retire(pb, &pb->previous);
+    retire(&pb->transcode);
+    retire(&pb->previous);
     if (slot < PLAYBACK_MAX)
         pb->sup->playbacks[slot] = NULL;
     free(pb);
@@ -361,7 +360,7 @@ void playback_on_playable(struct playback *pb, struct process *from)
         log_event(LOG_INFO, "playable", "session=%llu stream=%s after_ms=%llu",
                   (unsigned long long)pb->session, pb->stream,
                   (unsigned long long)((clock_now_us() - pub->started_us) / 1000));
-    retire(pb, &pb->previous);
+    retire(&pb->previous);
 }
 
 void playback_on_refused(struct playback *pb, const struct process *from, uint64_t session)

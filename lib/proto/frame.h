@@ -22,7 +22,7 @@
 
 #define FRAME_PAYLOAD_MAX (2u << 20)
 #define FRAME_DIMENSION_MAX 8192u
-#define FRAME_LAYERS_MAX 5u /* the one that is shown, and four simulcast layers (issue 3) */
+#define FRAME_LAYERS_MAX 5u /* the one that is shown, and four simulcast layers */
 
 enum frame_flags {
     FRAME_KEY = 1,  /* IDR, IRAP or key frame: decodable from here */

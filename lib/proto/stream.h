@@ -13,8 +13,7 @@
 #define STREAM_ETAG_LEN 16
 #define STREAM_TOKEN_ID_MAX 32
 #define STREAM_REASON_MAX 160
-#define STREAM_MAX 256 /* live streams of one gateway */
-#define STREAM_TRACKS_MAX 4
+#define STREAM_MAX 256     /* live streams of one gateway */
 #define STREAM_PATHS_MAX 8 /* validated tuples of one session (threats.md U3) */
 #define STREAM_UFRAG_LEN 8
 #define STREAM_PWD_LEN 24
