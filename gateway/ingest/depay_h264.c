@@ -7,6 +7,7 @@
 #include "gateway/ingest/depay.h"
 
 #include "gateway/ingest/h264_sets.h"
+#include "gateway/ingest/nalbody.h"
 #include "gateway/ingest/rbsp.h"
 #include "gateway/ingest/sprop.h"
 #include "lib/base/reader.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define LENGTH_LEN NALSET_PREFIX_LEN
 #define PPS_USED_MAX 8u /* different PPS of one picture */
 
 enum nal_type {
@@ -30,14 +30,12 @@ enum nal_type {
 };
 
 /* Headroom holds one SPS and all PPS of a picture. */
-_Static_assert((LENGTH_LEN + NALSET_LEN_MAX) * (1 + PPS_USED_MAX) <= DEPAY_HEADROOM,
+_Static_assert((NALSET_PREFIX_LEN + NALSET_LEN_MAX) * (1 + PPS_USED_MAX) <= DEPAY_HEADROOM,
                "parameter sets fit in front of a unit");
 
-/* Invariant: while nal_open, nal_at is the offset in the body of the open unit's length field. */
 struct h264 {
     struct h264_sets sets;
-    size_t nal_at;
-    bool nal_open;
+    struct nalbody body;
     bool has_slice;
     bool idr;
     uint32_t used_count;
@@ -58,7 +56,7 @@ static bool h264_begins(const uint8_t *payload, size_t len)
 static void h264_start(struct depay *d)
 {
     struct h264 *h = d->codec_state;
-    h->nal_open = false;
+    h->body.open = false;
     h->has_slice = false;
     h->idr = false;
     h->used_count = 0;
@@ -88,66 +86,50 @@ static int note_slice(struct h264 *h, const uint8_t *nal, size_t len)
     return 0;
 }
 
-static void open_nal(struct depay *d, struct h264 *h)
+/* What the unit's content asks for: *out_keep tells whether it stays in the body. */
+static int sort_nal(struct h264 *h, const uint8_t *nal, size_t len, bool *out_keep)
 {
-    h->nal_at = d->len;
-    h->nal_open = true;
+    switch (nal[0] & 0x1f) {
+    case NAL_SLICE:
+    case NAL_IDR:
+        *out_keep = true;
+        return note_slice(h, nal, len);
+    case NAL_SEI:
+        *out_keep = true;
+        return 0;
+    case NAL_SPS:
+        return h264_sets_add_sps(&h->sets, nal, len);
+    case NAL_PPS:
+        return h264_sets_add_pps(&h->sets, nal, len);
+    case 2:
+    case 3:
+    case 4:
+        return -EBADMSG; /* data partitions: Extended profile, never negotiated */
+    default:
+        return 0; /* delimiters, filler, ends, layers that this decoder ignores */
+    }
 }
 
 /* Decides what becomes of the NAL unit at the end of the body: it stays, or goes to the cache, or
  * nowhere. */
 static int close_nal(struct depay *d, struct h264 *h)
 {
-    uint8_t *nal = depay_body(d) + h->nal_at + LENGTH_LEN;
-    size_t len = d->len - h->nal_at - LENGTH_LEN;
-    int rc = 0;
+    size_t len;
+    const uint8_t *nal = nalbody_get(&h->body, d, &len);
     bool keep = false;
-    h->nal_open = false;
-    if (len == 0 || (nal[0] & 0x80) != 0)
-        return -EBADMSG;
-    switch (nal[0] & 0x1f) {
-    case NAL_SLICE:
-    case NAL_IDR:
-        rc = note_slice(h, nal, len);
-        keep = true;
-        break;
-    case NAL_SEI:
-        keep = true;
-        break;
-    case NAL_SPS:
-        rc = h264_sets_add_sps(&h->sets, nal, len);
-        break;
-    case NAL_PPS:
-        rc = h264_sets_add_pps(&h->sets, nal, len);
-        break;
-    case 2:
-    case 3:
-    case 4:
-        rc = -EBADMSG; /* data partitions: Extended profile, never negotiated */
-        break;
-    default:
-        break; /* delimiters, filler, ends, layers that this decoder ignores */
-    }
-    if (!keep)
-        d->len = h->nal_at;
-    if (keep) {
-        struct writer w;
-        writer_init(&w, nal - LENGTH_LEN, LENGTH_LEN);
-        writer_u32(&w, (uint32_t)len);
-    }
+    int rc = -EBADMSG;
+    if (len > 0 && (nal[0] & 0x80) == 0)
+        rc = sort_nal(h, nal, len, &keep);
+    nalbody_close(&h->body, d, keep);
     return rc;
 }
 
 static int put_nal(struct depay *d, struct h264 *h, const uint8_t *data, size_t len)
 {
-    static const uint8_t room[LENGTH_LEN];
-    open_nal(d, h);
-    int rc = depay_put(d, room, sizeof(room));
+    int rc = nalbody_open(&h->body, d);
     if (rc == 0)
         rc = depay_put(d, data, len);
-    if (rc == 0)
-        rc = close_nal(d, h);
-    return rc;
+    return rc == 0 ? close_nal(d, h) : rc;
 }
 
 static int append_stap(struct depay *d, struct h264 *h, const uint8_t *payload, size_t len)
@@ -172,19 +154,17 @@ static int append_stap(struct depay *d, struct h264 *h, const uint8_t *payload, 
 /* | F|NRI| 28 |  S|E|R|Type |  fragment ... */
 static int append_fu(struct depay *d, struct h264 *h, const uint8_t *payload, size_t len)
 {
-    static const uint8_t room[LENGTH_LEN];
     if (len < 3)
         return -EBADMSG;
     bool start = payload[1] & 0x80;
     bool end = payload[1] & 0x40;
     uint8_t type = payload[1] & 0x1f;
-    if (type == 0 || type >= NAL_STAP_A || start == h->nal_open)
+    if (type == 0 || type >= NAL_STAP_A || start == h->body.open)
         return -EBADMSG; /* a start inside a unit, or a middle without start */
     int rc = 0;
     if (start) {
         uint8_t header = (uint8_t)((payload[0] & 0xe0) | type);
-        open_nal(d, h);
-        rc = depay_put(d, room, sizeof(room));
+        rc = nalbody_open(&h->body, d);
         if (rc == 0)
             rc = depay_put(d, &header, 1);
     }
@@ -203,7 +183,7 @@ static int h264_append(struct depay *d, const uint8_t *payload, size_t len)
     unsigned type = payload[0] & 0x1f;
     if (type == NAL_FU_A)
         return append_fu(d, h, payload, len);
-    if (h->nal_open)
+    if (h->body.open)
         return -EBADMSG; /* the fragmented unit before has no end */
     if (type == NAL_STAP_A)
         return append_stap(d, h, payload, len);
@@ -244,7 +224,7 @@ static size_t put_sets(struct depay *d, struct h264 *h, struct nalset *sps)
 static int h264_finish(struct depay *d, struct depay_unit *unit)
 {
     struct h264 *h = d->codec_state;
-    if (h->nal_open)
+    if (h->body.open)
         return -EBADMSG;
     if (!h->has_slice)
         return -EAGAIN; /* parameter sets or SEI alone */

@@ -9,6 +9,7 @@
 
 #include "gateway/ingest/h265_sets.h"
 #include "gateway/ingest/h265_sps.h"
+#include "gateway/ingest/nalbody.h"
 #include "gateway/ingest/rbsp.h"
 #include "gateway/ingest/sprop.h"
 #include "lib/base/reader.h"
@@ -17,7 +18,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define LENGTH_LEN NALSET_PREFIX_LEN
 #define HEAD_LEN H265_NAL_HEAD_LEN
 #define FU_HEAD_LEN (HEAD_LEN + 1)
 #define FU_START 0x80u
@@ -40,14 +40,12 @@ enum nal_type {
     NAL_FU = 49,
 };
 
-_Static_assert((LENGTH_LEN + NALSET_LEN_MAX) * 3 <= DEPAY_HEADROOM,
+_Static_assert((NALSET_PREFIX_LEN + NALSET_LEN_MAX) * 3 <= DEPAY_HEADROOM,
                "parameter sets fit in front of a unit");
 
-/* Invariant: while nal_open, nal_at is the offset in the body of the open unit's length field. */
 struct h265 {
     struct h265_sets sets;
-    size_t nal_at;
-    bool nal_open;
+    struct nalbody body;
     bool has_slice; /* type and pps_id are those of this unit's picture */
     uint8_t type;
     uint32_t pps_id;
@@ -88,7 +86,7 @@ static bool h265_begins(const uint8_t *payload, size_t len)
 static void h265_start(struct depay *d)
 {
     struct h265 *h = d->codec_state;
-    h->nal_open = false;
+    h->body.open = false;
     h->has_slice = false;
     h->nals = 0;
     h->ended |= h->ends;
@@ -136,43 +134,26 @@ static int sort_nal(struct h265 *h, const uint8_t *nal, size_t len, bool *out_ke
     return 0;
 }
 
-static void open_nal(struct depay *d, struct h265 *h)
-{
-    h->nal_at = d->len;
-    h->nal_open = true;
-}
-
 /* Decides what becomes of the NAL unit at the end of the body: it stays, or goes to the cache, or
  * nowhere. */
 static int close_nal(struct depay *d, struct h265 *h)
 {
-    uint8_t *nal = depay_body(d) + h->nal_at + LENGTH_LEN;
-    size_t len = d->len - h->nal_at - LENGTH_LEN;
+    size_t len;
+    const uint8_t *nal = nalbody_get(&h->body, d, &len);
     bool keep = false;
-    h->nal_open = false;
-    if (len < HEAD_LEN || (nal[0] & 0x80) != 0 || (nal[1] & 7) == 0)
-        return -EBADMSG; /* 7.4.2.2: nuh_temporal_id_plus1 is never 0 */
-    int rc = sort_nal(h, nal, len, &keep);
-    if (!keep) {
-        d->len = h->nal_at;
-        return rc;
-    }
-    struct writer w;
-    writer_init(&w, nal - LENGTH_LEN, LENGTH_LEN);
-    writer_u32(&w, (uint32_t)len);
+    int rc = -EBADMSG;
+    if (len >= HEAD_LEN && (nal[0] & 0x80) == 0 && (nal[1] & 7) != 0)
+        rc = sort_nal(h, nal, len, &keep); /* 7.4.2.2: nuh_temporal_id_plus1 is never 0 */
+    nalbody_close(&h->body, d, keep);
     return rc;
 }
 
 static int put_nal(struct depay *d, struct h265 *h, const uint8_t *data, size_t len)
 {
-    static const uint8_t room[LENGTH_LEN];
-    open_nal(d, h);
-    int rc = depay_put(d, room, sizeof(room));
+    int rc = nalbody_open(&h->body, d);
     if (rc == 0)
         rc = depay_put(d, data, len);
-    if (rc == 0)
-        rc = close_nal(d, h);
-    return rc;
+    return rc == 0 ? close_nal(d, h) : rc;
 }
 
 /* | payload header | size | NAL unit | size | NAL unit ... */
@@ -198,19 +179,17 @@ static int append_aggregate(struct depay *d, struct h265 *h, const uint8_t *payl
 /* | payload header |  S|E|FuType |  fragment ... */
 static int append_fragment(struct depay *d, struct h265 *h, const uint8_t *payload, size_t len)
 {
-    static const uint8_t room[LENGTH_LEN];
     if (len <= FU_HEAD_LEN)
         return -EBADMSG;
     bool start = payload[HEAD_LEN] & FU_START;
     bool end = payload[HEAD_LEN] & FU_END;
     unsigned type = payload[HEAD_LEN] & 0x3f;
-    if (type >= NAL_AP || start == h->nal_open)
+    if (type >= NAL_AP || start == h->body.open)
         return -EBADMSG; /* a start inside a unit, or a middle without start */
     int rc = 0;
     if (start) {
         uint8_t head[HEAD_LEN] = {(uint8_t)((payload[0] & 0x81) | type << 1), payload[1]};
-        open_nal(d, h);
-        rc = depay_put(d, room, sizeof(room));
+        rc = nalbody_open(&h->body, d);
         if (rc == 0)
             rc = depay_put(d, head, sizeof(head));
     }
@@ -229,7 +208,7 @@ static int h265_append(struct depay *d, const uint8_t *payload, size_t len)
     unsigned type = type_of(payload);
     if (type == NAL_FU)
         return append_fragment(d, h, payload, len);
-    if (h->nal_open)
+    if (h->body.open)
         return -EBADMSG; /* the fragmented unit before has no end */
     if (type == NAL_AP)
         return append_aggregate(d, h, payload, len);
@@ -266,7 +245,7 @@ static int h265_finish(struct depay *d, struct depay_unit *unit)
 {
     struct h265 *h = d->codec_state;
     struct h265_chain sets;
-    if (h->nal_open)
+    if (h->body.open)
         return -EBADMSG;
     if (!h->has_slice)
         return -EAGAIN; /* parameter sets or SEI alone */
