@@ -1,5 +1,6 @@
 #include "gateway/ingest/depay.h"
 #include "tests/unit/ingest/codec_vectors.h"
+#include "tests/unit/ingest/depay_fixture.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,12 +18,6 @@
 #define NEW 0x08
 #define MARKER true
 
-struct fixture {
-    struct depay *depay;
-    struct collected got;
-    uint32_t time;
-};
-
 /* OBUs without size fields: a sequence header of 64x48 and another one, frames of some kinds. */
 static const uint8_t sequence[] = {0x08, 0x00, 0x00, 0x00, 0x02, 0xaf,
                                    0xf7, 0x9b, 0x5f, 0x20, 0x08};
@@ -33,28 +28,7 @@ static const uint8_t shown_again[] = {0x18, 0xb8};
 
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    assert_int_equal(depay_new(CODEC_AV1, 0, 0, collect_unit, &f->got, &f->depay), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    depay_free(f->depay);
-    free(f);
-    return 0;
-}
-
-static int push(struct fixture *f, const void *data, size_t len, bool marker)
-{
-    struct depay_packet packet = {
-        .data = data, .len = len, .rtp_time = f->time, .marker = marker, .arrival_us = 1};
-    int rc = depay_push(f->depay, &packet);
-    f->time += marker ? 3000 : 0;
-    return rc;
+    return fixture_setup(CODEC_AV1, state);
 }
 
 /* One packet with one element. */
@@ -65,7 +39,7 @@ static int push_obu(struct fixture *f, unsigned flags, const uint8_t *obu, size_
     writer_init(&w, payload, sizeof(payload));
     writer_u8(&w, (uint8_t)(ONE | flags));
     writer_bytes(&w, obu, len);
-    return push(f, payload, w.len, marker);
+    return fixture_push(f, payload, w.len, marker);
 }
 
 static void start_stream(struct fixture *f)
@@ -225,7 +199,7 @@ static void M2_AV1_malformed_payloads_drop_the_unit(void **state)
     };
     start_stream(f);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(push(f, bad[i].data, bad[i].len, false), -EBADMSG);
+        assert_int_equal(fixture_push(f, bad[i].data, bad[i].len, false), -EBADMSG);
         assert_int_equal(push_obu(f, 0, key, sizeof(key), MARKER), 0);
         assert_int_equal(f->got.count, i + 1); /* nothing of this unit */
         assert_int_equal(push_obu(f, 0, key, sizeof(key), MARKER), 0);
@@ -255,7 +229,7 @@ static void M2_AV1_obus_of_a_unit_are_limited(void **state)
     int rc = 0;
     size_t packets = 0;
     for (; rc == 0 && packets < 20; packets++)
-        rc = push(f, many, sizeof(many), false);
+        rc = fixture_push(f, many, sizeof(many), false);
     assert_int_equal(rc, -EMSGSIZE);
     assert_int_equal(packets, 6);
 }
@@ -269,7 +243,7 @@ static void M2_AV1_long_sequence_headers_are_refused(void **state)
     assert_int_equal(push_obu(f, 0, large, sizeof(large), false), -EMSGSIZE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

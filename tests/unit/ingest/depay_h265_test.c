@@ -1,5 +1,6 @@
 #include "gateway/ingest/depay.h"
 #include "tests/unit/ingest/codec_vectors.h"
+#include "tests/unit/ingest/depay_fixture.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,12 +13,6 @@
 
 enum { VPS_NAL, SPS_NAL, PPS_NAL, IDR_NAL, P_NAL };
 
-struct fixture {
-    struct depay *depay;
-    struct collected got;
-    uint32_t time;
-};
-
 static const uint8_t aud[] = {0x46, 0x01, 0x50};
 static const uint8_t sei[] = {0x4e, 0x01, 0x05, 0x01, 0xaa, 0x80};
 static const uint8_t filler[] = {0x4c, 0x01, 0xff, 0x80};
@@ -29,36 +24,14 @@ static const uint8_t trail[] = {0x02, 0x01, 0xd0, 0x11, 0x56};
 
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    assert_int_equal(depay_new(CODEC_H265, 0, 0, collect_unit, &f->got, &f->depay), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    depay_free(f->depay);
-    free(f);
-    return 0;
-}
-
-/* One packet of the current unit. */
-static int push(struct fixture *f, const void *data, size_t len, bool marker)
-{
-    struct depay_packet packet = {
-        .data = data, .len = len, .rtp_time = f->time, .marker = marker, .arrival_us = 1};
-    int rc = depay_push(f->depay, &packet);
-    f->time += marker ? 3000 : 0;
-    return rc;
+    return fixture_setup(CODEC_H265, state);
 }
 
 static int push_nal(struct fixture *f, size_t which, bool marker)
 {
     uint8_t nal[VECTOR_MAX];
     size_t len = vector_bytes(h265_nals[which], nal);
-    return push(f, nal, len, marker);
+    return fixture_push(f, nal, len, marker);
 }
 
 static void push_sets(struct fixture *f)
@@ -101,7 +74,7 @@ static void COD_06_cached_sets_go_before_each_irap_picture(void **state)
     expect_types(f, "1");
     assert_int_equal(push_nal(f, IDR_NAL, true), 0);
     expect_types(f, "32 33 34 20");
-    assert_int_equal(push(f, cra, sizeof(cra), true), 0);
+    assert_int_equal(fixture_push(f, cra, sizeof(cra), true), 0);
     expect_types(f, "32 33 34 21");
     assert_int_equal(f->got.unit.width, CODED_WIDTH);
 }
@@ -112,7 +85,7 @@ static void COD_06_sets_of_the_offer_are_used(void **state)
     depay_announce(f->depay,
                    slice_of("QAEMAf//AWAAAAMAkAAAAwAAAwAekTAk,no!,QgEBAWAAAAMAkAAAAwAAAwAeoCCDFlk"
                             "TSkwvAWgIAAADAAgAAAMA8EA=,RAHAc8CJ"));
-    assert_int_equal(push(f, aud, sizeof(aud), false), 0);
+    assert_int_equal(fixture_push(f, aud, sizeof(aud), false), 0);
     assert_int_equal(push_nal(f, IDR_NAL, true), 0);
     assert_int_equal(f->got.count, 1);
     expect_types(f, "32 33 34 20");
@@ -121,7 +94,7 @@ static void COD_06_sets_of_the_offer_are_used(void **state)
 static void COD_06_BUG_11_late_sets_are_kept_for_the_next_key_frame(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(push(f, aud, sizeof(aud), false), 0);
+    assert_int_equal(fixture_push(f, aud, sizeof(aud), false), 0);
     assert_int_equal(push_nal(f, IDR_NAL, true), -EBADMSG); /* no sets known */
     assert_true(depay_needs_key(f->depay));
     for (size_t i = PPS_NAL + 1; i-- > VPS_NAL;) /* alone, and in the wrong order */
@@ -141,7 +114,7 @@ static void COD_05_another_sps_needs_an_irap_picture(void **state)
     start_stream(f);
     size_t len = vector_bytes(h265_nals[SPS_NAL], sps);
     sps[len - 1] ^= 0x10;
-    assert_int_equal(push(f, sps, len, false), 0);
+    assert_int_equal(fixture_push(f, sps, len, false), 0);
     assert_int_equal(push_nal(f, P_NAL, true), -EBADMSG);
     assert_true(depay_needs_key(f->depay));
     assert_int_equal(push_nal(f, IDR_NAL, true), 0);
@@ -156,7 +129,7 @@ static void another_pps_goes_before_any_picture(void **state)
     start_stream(f);
     size_t len = vector_bytes(h265_nals[PPS_NAL], pps);
     pps[len - 1] ^= 0x02;
-    assert_int_equal(push(f, pps, len, false), 0);
+    assert_int_equal(fixture_push(f, pps, len, false), 0);
     assert_int_equal(push_nal(f, P_NAL, true), 0);
     expect_types(f, "34 1");
     assert_int_equal(push_nal(f, P_NAL, true), 0);
@@ -170,13 +143,13 @@ static void what_no_decoder_needs_is_removed(void **state)
     const uint8_t layer_32[] = {0x63, 0x01, 0xc1, 0x50, 0x11}; /* fragmented, in one */
     const uint8_t reserved[] = {0x52, 0x01, 0x11};
     start_stream(f);
-    assert_int_equal(push(f, aud, sizeof(aud), false), 0);
-    assert_int_equal(push(f, sei, sizeof(sei), false), 0);
-    assert_int_equal(push(f, trail, sizeof(trail), false), 0);
-    assert_int_equal(push(f, layer_1, sizeof(layer_1), false), 0);
-    assert_int_equal(push(f, layer_32, sizeof(layer_32), false), 0);
-    assert_int_equal(push(f, reserved, sizeof(reserved), false), 0);
-    assert_int_equal(push(f, filler, sizeof(filler), true), 0);
+    assert_int_equal(fixture_push(f, aud, sizeof(aud), false), 0);
+    assert_int_equal(fixture_push(f, sei, sizeof(sei), false), 0);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), false), 0);
+    assert_int_equal(fixture_push(f, layer_1, sizeof(layer_1), false), 0);
+    assert_int_equal(fixture_push(f, layer_32, sizeof(layer_32), false), 0);
+    assert_int_equal(fixture_push(f, reserved, sizeof(reserved), false), 0);
+    assert_int_equal(fixture_push(f, filler, sizeof(filler), true), 0);
     expect_types(f, "39 1");
 }
 
@@ -185,21 +158,21 @@ static void RTP_10_leading_pictures_are_dropped_after_random_access(void **state
 {
     struct fixture *f = *state;
     push_sets(f);
-    assert_int_equal(push(f, cra, sizeof(cra), true), 0);
-    assert_int_equal(push(f, rasl, sizeof(rasl), true), 0);
+    assert_int_equal(fixture_push(f, cra, sizeof(cra), true), 0);
+    assert_int_equal(fixture_push(f, rasl, sizeof(rasl), true), 0);
     assert_int_equal(f->got.count, 1);
-    assert_int_equal(push(f, radl, sizeof(radl), true), 0);
-    assert_int_equal(push(f, trail, sizeof(trail), true), 0);
+    assert_int_equal(fixture_push(f, radl, sizeof(radl), true), 0);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), true), 0);
     assert_int_equal(f->got.count, 3);
     assert_false(f->got.unit.gap);
-    assert_int_equal(push(f, cra, sizeof(cra), true), 0);
-    assert_int_equal(push(f, rasl, sizeof(rasl), true), 0); /* all before is there */
+    assert_int_equal(fixture_push(f, cra, sizeof(cra), true), 0);
+    assert_int_equal(fixture_push(f, rasl, sizeof(rasl), true), 0); /* all before is there */
     assert_int_equal(f->got.count, 5);
-    assert_int_equal(push(f, trail, sizeof(trail), false), 0);
-    assert_int_equal(push(f, end_of_sequence, sizeof(end_of_sequence), true), 0);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), false), 0);
+    assert_int_equal(fixture_push(f, end_of_sequence, sizeof(end_of_sequence), true), 0);
     expect_types(f, "1");
-    assert_int_equal(push(f, cra, sizeof(cra), true), 0);
-    assert_int_equal(push(f, rasl, sizeof(rasl), true), 0); /* of the sequence that ended */
+    assert_int_equal(fixture_push(f, cra, sizeof(cra), true), 0);
+    assert_int_equal(fixture_push(f, rasl, sizeof(rasl), true), 0); /* of the sequence that ended */
     assert_int_equal(f->got.count, 7);
 }
 
@@ -232,7 +205,7 @@ static void M2_malformed_payloads_drop_the_unit(void **state)
     start_stream(f);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         push_sets(f);
-        assert_int_equal(push(f, bad[i].data, bad[i].len, false), -EBADMSG);
+        assert_int_equal(fixture_push(f, bad[i].data, bad[i].len, false), -EBADMSG);
         assert_int_equal(push_nal(f, IDR_NAL, true), 0);
         assert_int_equal(f->got.count, i + 1); /* nothing of this unit */
         assert_int_equal(push_nal(f, IDR_NAL, true), 0);
@@ -246,12 +219,14 @@ static void M2_fragments_without_end_drop_the_unit(void **state)
     struct fixture *f = *state;
     const uint8_t first[] = {0x62, 0x01, 0x81, 0xd0, 0x11};
     start_stream(f);
-    assert_int_equal(push(f, first, sizeof(first), true), -EBADMSG);
+    assert_int_equal(fixture_push(f, first, sizeof(first), true), -EBADMSG);
     assert_int_equal(push_nal(f, IDR_NAL, true), 0);
-    assert_int_equal(push(f, first, sizeof(first), false), 0);
-    assert_int_equal(push(f, first, sizeof(first), true), -EBADMSG); /* a start in a start */
-    assert_int_equal(push(f, first, sizeof(first), false), 0);
-    assert_int_equal(push(f, trail, sizeof(trail), true), -EBADMSG); /* single inside fragments */
+    assert_int_equal(fixture_push(f, first, sizeof(first), false), 0);
+    assert_int_equal(fixture_push(f, first, sizeof(first), true),
+                     -EBADMSG); /* a start in a start */
+    assert_int_equal(fixture_push(f, first, sizeof(first), false), 0);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), true),
+                     -EBADMSG); /* single inside fragments */
     assert_int_equal(f->got.count, 2);
 }
 
@@ -259,8 +234,8 @@ static void two_pictures_in_one_unit_are_refused(void **state)
 {
     struct fixture *f = *state;
     start_stream(f);
-    assert_int_equal(push(f, trail, sizeof(trail), false), 0);
-    assert_int_equal(push(f, trail, sizeof(trail), true), -EBADMSG);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), false), 0);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), true), -EBADMSG);
     assert_int_equal(f->got.count, 1);
 }
 
@@ -270,12 +245,12 @@ static void COD_04_several_slices_make_one_unit(void **state)
     const uint8_t second[] = {0x02, 0x01, 0x50, 0x11, 0x56};
     const uint8_t of_another[] = {0x00, 0x01, 0x50, 0x11, 0x56};
     start_stream(f);
-    assert_int_equal(push(f, trail, sizeof(trail), false), 0);
-    assert_int_equal(push(f, second, sizeof(second), true), 0);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), false), 0);
+    assert_int_equal(fixture_push(f, second, sizeof(second), true), 0);
     assert_int_equal(f->got.count, 2);
     expect_types(f, "1 1");
-    assert_int_equal(push(f, trail, sizeof(trail), false), 0);
-    assert_int_equal(push(f, of_another, sizeof(of_another), true), -EBADMSG);
+    assert_int_equal(fixture_push(f, trail, sizeof(trail), false), 0);
+    assert_int_equal(fixture_push(f, of_another, sizeof(of_another), true), -EBADMSG);
 }
 
 static void M2_nal_units_of_a_unit_are_limited(void **state)
@@ -288,12 +263,12 @@ static void M2_nal_units_of_a_unit_are_limited(void **state)
     int rc = 0;
     size_t packets = 0;
     for (; rc == 0 && packets < 20; packets++)
-        rc = push(f, many, sizeof(many), false);
+        rc = fixture_push(f, many, sizeof(many), false);
     assert_int_equal(rc, -EMSGSIZE);
     assert_int_equal(packets, 6);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

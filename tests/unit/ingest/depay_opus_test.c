@@ -1,5 +1,5 @@
 #include "gateway/ingest/depay.h"
-#include "tests/unit/ingest/ingest_vectors.h"
+#include "tests/unit/ingest/depay_fixture.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,26 +10,9 @@
 
 #include <cmocka.h>
 
-struct fixture {
-    struct depay *depay;
-    struct collected got;
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    assert_int_equal(depay_new(CODEC_OPUS, 0, 0, collect_unit, &f->got, &f->depay), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    depay_free(f->depay);
-    free(f);
-    return 0;
+    return fixture_setup(CODEC_OPUS, state);
 }
 
 static int push(struct fixture *f, const uint8_t *data, size_t len, uint32_t time)
@@ -82,7 +65,7 @@ static void M2_malformed_packets_are_dropped(void **state)
     assert_true(f->got.unit.gap);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

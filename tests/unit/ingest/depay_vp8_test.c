@@ -1,5 +1,5 @@
 #include "gateway/ingest/depay.h"
-#include "tests/unit/ingest/ingest_vectors.h"
+#include "tests/unit/ingest/depay_fixture.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,26 +13,9 @@
 /* Frame tag of a key frame, start code, 640x480. */
 #define KEY_HEAD 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01
 
-struct fixture {
-    struct depay *depay;
-    struct collected got;
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    assert_int_equal(depay_new(CODEC_VP8, 0, 0, collect_unit, &f->got, &f->depay), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    depay_free(f->depay);
-    free(f);
-    return 0;
+    return fixture_setup(CODEC_VP8, state);
 }
 
 static int push(struct fixture *f, const uint8_t *data, size_t len, uint32_t time, bool marker)
@@ -156,7 +139,7 @@ static void M3_key_frames_are_checked(void **state)
     assert_int_equal(f->got.count, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

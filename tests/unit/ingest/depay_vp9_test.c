@@ -2,6 +2,7 @@
 #include "gateway/ingest/depay.h"
 #include "gateway/ingest/vp9_superframe.h"
 #include "tests/unit/ingest/codec_vectors.h"
+#include "tests/unit/ingest/depay_fixture.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -23,36 +24,9 @@ static const uint8_t as_second[] = {0x86, 0x00, 0x00, 0x91, 0x00, 0x77};
 #define WHOLE (FIRST | LAST)
 #define MARKER true
 
-struct fixture {
-    struct depay *depay;
-    struct collected got;
-    uint32_t time;
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    assert_int_equal(depay_new(CODEC_VP9, 0, 0, collect_unit, &f->got, &f->depay), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    depay_free(f->depay);
-    free(f);
-    return 0;
-}
-
-static int push(struct fixture *f, const void *data, size_t len, bool marker)
-{
-    struct depay_packet packet = {
-        .data = data, .len = len, .rtp_time = f->time, .marker = marker, .arrival_us = 1};
-    int rc = depay_push(f->depay, &packet);
-    f->time += marker ? 3000 : 0;
-    return rc;
+    return fixture_setup(CODEC_VP9, state);
 }
 
 /* Non-flexible mode: a descriptor with the layer, then data. */
@@ -66,7 +40,7 @@ static int push_layer(struct fixture *f, unsigned flags, unsigned spatial, const
     writer_u8(&w, (uint8_t)(spatial << 1));
     writer_u8(&w, 0);
     writer_bytes(&w, data, len);
-    return push(f, payload, w.len, marker);
+    return fixture_push(f, payload, w.len, marker);
 }
 
 static void start_layers(struct fixture *f)
@@ -152,7 +126,7 @@ static void M2_VP9_malformed_payloads_drop_the_picture(void **state)
     };
     assert_int_equal(push_layer(f, WHOLE, 0, key, sizeof(key), MARKER), 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(push(f, bad[i].data, bad[i].len, MARKER), -EBADMSG);
+        assert_int_equal(fixture_push(f, bad[i].data, bad[i].len, MARKER), -EBADMSG);
         assert_int_equal(f->got.count, i + 1);
         assert_int_equal(push_layer(f, WHOLE, 0, key, sizeof(key), MARKER), 0);
         assert_int_equal(f->got.count, i + 2);
@@ -202,12 +176,12 @@ static void M2_VP9_frames_of_a_picture_are_limited(void **state)
     const uint8_t payload[] = {0x0c, 0x86, 0x00, 0x00, 0x92, 0x00, 0x77};
     start_layers(f);
     for (size_t i = 0; i < VP9_FRAMES_MAX; i++)
-        assert_int_equal(push(f, payload, sizeof(payload), false), 0);
-    assert_int_equal(push(f, payload, sizeof(payload), MARKER), -EMSGSIZE);
+        assert_int_equal(fixture_push(f, payload, sizeof(payload), false), 0);
+    assert_int_equal(fixture_push(f, payload, sizeof(payload), MARKER), -EMSGSIZE);
     assert_int_equal(f->got.count, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
