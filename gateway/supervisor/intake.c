@@ -35,6 +35,11 @@ const struct intake_refusal *intake_check_post(struct supervisor *sup, const str
     return NULL;
 }
 
+bool intake_is_guessing(const struct grant *grant)
+{
+    return grant->verdict == GRANT_BUSY && grant->token_id[0] == '\0'; /* grant.h */
+}
+
 const struct intake_refusal *intake_check_grant(const struct publication *p,
                                                 const struct grant *grant)
 {
@@ -49,7 +54,7 @@ const struct intake_refusal *intake_check_grant(const struct publication *p,
     static const struct intake_refusal taken = {409, 0, "This stream is already being published."};
     if (grant->verdict == GRANT_OK)
         return NULL;
-    if (grant->verdict == GRANT_BUSY && grant->token_id[0] == '\0') /* grant.h, H8 */
+    if (intake_is_guessing(grant))
         return &guessing;
     if (grant->verdict == GRANT_BUSY && publication_by_stream(p->sup, p->stream))
         return &taken;

@@ -5,6 +5,7 @@
 
 #include "lib/proto/msg.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define INTAKE_PER_ADDRESS 8u /* sessions without keys from one address */
@@ -25,6 +26,9 @@ const struct intake_refusal *intake_check_post(struct supervisor *sup, const str
 /* What auth's answer means for p. NULL for GRANT_OK. */
 const struct intake_refusal *intake_check_grant(const struct publication *p,
                                                 const struct grant *grant);
+
+/* auth has not looked at the token: too many wrong ones came from its sender's address (H8). */
+bool intake_is_guessing(const struct grant *grant);
 
 /* A publication with a grant, whose replaces is set: is there room for one more? NULL: yes. */
 const struct intake_refusal *intake_check_room(const struct publication *p);

@@ -115,6 +115,7 @@ static void answer_web(struct publication *p, uint16_t status, uint16_t retry_af
     if (!p->web)
         return;
     snprintf(m.reason, sizeof(m.reason), "%s", reason);
+    m.guessing = intake_is_guessing(&p->grant);
     if (status == 201) {
         memcpy(m.url_id, p->url_id, sizeof(m.url_id));
         memcpy(m.etag, p->etag, sizeof(m.etag));

@@ -100,6 +100,16 @@ static void carry_out(struct session_url_ask *ask, const struct grant *grant)
     }
 }
 
+static void refuse_guessing(struct session_url_ask *ask)
+{
+    struct msg_session_result m = {
+        .status = 429,
+        .retry_after_s = 5,
+        .guessing = 1,
+        .reason = "Too many wrong tokens came from this address: wait a little."};
+    session_url_reply(ask, &m, NULL, 0);
+}
+
 static void on_identified(struct session_url_ask *ask, const struct grant *grant)
 {
     switch ((enum grant_verdict)grant->verdict) {
@@ -110,8 +120,7 @@ static void on_identified(struct session_url_ask *ask, const struct grant *grant
         session_url_refuse(ask, 401, 0, "The token is not valid: unknown, expired or revoked.");
         break;
     case GRANT_BUSY: /* H8 */
-        session_url_refuse(ask, 429, 5,
-                           "Too many wrong tokens came from this address: wait a little.");
+        refuse_guessing(ask);
         break;
     default:
         session_url_refuse(ask, 503, 2, "The token service cannot answer now.");

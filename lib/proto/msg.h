@@ -96,7 +96,8 @@ struct msg_publish_result {
     uint64_t request;
     uint16_t status;
     uint16_t retry_after_s; /* 0 = none */
-    uint32_t pad;
+    uint16_t guessing;      /* 1: a 429 because of others' wrong tokens from this address (H8) */
+    uint16_t pad;
     char url_id[STREAM_URL_ID_LEN + 8];
     char etag[STREAM_ETAG_LEN + 8];
     char reason[STREAM_REASON_MAX];
@@ -124,7 +125,7 @@ struct msg_session_result {
     uint16_t status;
     uint16_t end_reason;    /* enum end_reason, when the session has ended a short time ago */
     uint16_t retry_after_s; /* 0 = none */
-    uint16_t pad;
+    uint16_t guessing;      /* 1: a 429 because of others' wrong tokens from this address (H8) */
     char etag[STREAM_ETAG_LEN + 8]; /* after an ICE restart the new one, else empty */
     char reason[STREAM_REASON_MAX];
 };

@@ -200,6 +200,7 @@ static void WHIP_67_fragments_take_turns(void **state)
     struct msg_session_result r = session_result(stage);
     assert_int_equal(r.request, 99);
     assert_int_equal(r.status, 429); /* WHIP-28 */
+    assert_int_equal(r.guessing, 0);
     assert_true(r.retry_after_s > 0);
     for (uint64_t i = 0; i <= FRAGMENT_QUEUE_MAX; i++) {
         struct msg_fragment m = at_worker(stage);

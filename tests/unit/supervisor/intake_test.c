@@ -83,10 +83,12 @@ static void WHIP_28_a_token_that_runs_enough_streams_waits(void **state)
     struct msg_publish_result m = result(stage);
     assert_int_equal(m.status, 429);
     assert_true(m.retry_after_s > 0);
+    assert_int_equal(m.guessing, 0);
     post(stage, 2, "demo");
     grant_as(stage, "", &busy); /* H8 */
     m = result(stage);
     assert_int_equal(m.status, 429);
+    assert_int_equal(m.guessing, 1); /* web need not charge the sender for it */
     assert_true(m.retry_after_s > 0);
 }
 
