@@ -1,7 +1,6 @@
 /* RTP-19: BYE ends its source and nothing else. */
-#include "gateway/ingest/media.h"
 #include "gateway/rtc/rtcp.h"
-#include "tests/unit/ingest/ingest_rtp.h"
+#include "tests/unit/ingest/media_fixture.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,36 +9,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-struct fixture {
-    struct test_ring ring;
-    struct answer answer;
-    struct media *media;
-    uint64_t now_us;
-    uint16_t sequence;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    const struct media_limits limits = {.jitter_deadline_us = 300000};
-    assert_non_null(f);
-    assert_int_equal(test_ring_open(&f->ring), 0);
-    make_test_answer(&f->answer);
-    assert_int_equal(media_new(&f->answer, &limits, f->ring.writer, 0, &f->media), 0);
-    f->now_us = 5000000;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    media_free(f->media);
-    test_ring_close(&f->ring);
-    free(f);
-    return 0;
-}
 
 static int push(struct fixture *f, uint32_t ssrc, const void *payload, size_t len, bool marker)
 {
@@ -179,7 +148,7 @@ static void U14_bye_of_strangers_and_broken_ones_end_nothing(void **state)
     assert_int_equal(bye_one(f, VIDEO_SSRC), 0); /* twice */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {

@@ -1,7 +1,6 @@
 /* What went wrong for others with publishers in the field (protocols.md, BUG list). */
-#include "gateway/ingest/media.h"
 #include "gateway/rtc/rtcp.h"
-#include "tests/unit/ingest/ingest_rtp.h"
+#include "tests/unit/ingest/media_fixture.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,37 +12,6 @@
 
 #define SECOND 1000000u
 #define FRAME_US 33333u
-
-struct fixture {
-    struct test_ring ring;
-    struct answer answer;
-    struct media *media;
-    uint64_t now_us;
-    uint16_t sequence;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    const struct media_limits limits = {.jitter_deadline_us = 300000};
-    assert_non_null(f);
-    assert_int_equal(test_ring_open(&f->ring), 0);
-    make_test_answer(&f->answer);
-    assert_int_equal(media_new(&f->answer, &limits, f->ring.writer, 0, &f->media), 0);
-    f->now_us = 50 * SECOND;
-    f->sequence = 40000;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    media_free(f->media);
-    test_ring_close(&f->ring);
-    free(f);
-    return 0;
-}
 
 static int push_packet(struct fixture *f, const struct test_packet *packet)
 {
@@ -328,7 +296,7 @@ static void BUG_28_sound_and_picture_meet_again_after_a_loss(void **state)
     assert_true(size_of(skew_us) <= 5000);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {

@@ -1,7 +1,6 @@
 /* What the statistics say of frames: those that came out, and why others did not. */
-#include "gateway/ingest/media.h"
 #include "gateway/rtc/rtcp.h"
-#include "tests/unit/ingest/ingest_rtp.h"
+#include "tests/unit/ingest/media_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,37 +11,6 @@
 
 #define SECOND 1000000u
 #define FRAME_US 33333u
-#define DEADLINE_US 300000u
-
-struct fixture {
-    struct test_ring ring;
-    struct answer answer;
-    struct media *media;
-    uint64_t now_us;
-    uint16_t sequence;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    const struct media_limits limits = {.jitter_deadline_us = DEADLINE_US};
-    assert_non_null(f);
-    assert_int_equal(test_ring_open(&f->ring), 0);
-    make_test_answer(&f->answer);
-    assert_int_equal(media_new(&f->answer, &limits, f->ring.writer, 0, &f->media), 0);
-    f->now_us = 50 * SECOND;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    media_free(f->media);
-    test_ring_close(&f->ring);
-    free(f);
-    return 0;
-}
 
 static void push(struct fixture *f, const void *payload, size_t len, bool marker)
 {
@@ -94,7 +62,7 @@ static void stats_tell_damaged_frames_from_those_that_wait(void **state)
     f->sequence++; /* its second half is lost */
     for (unsigned i = 0; i < 6; i++)
         push_picture(f);
-    f->now_us += 3 * DEADLINE_US;
+    f->now_us += 3 * FIXTURE_DEADLINE_US;
     media_on_timer(f->media, f->now_us);
     push_key(f, SPS_1280X720);
     push_picture(f);
@@ -157,7 +125,7 @@ static void stats_show_a_pause_while_it_lasts(void **state)
 static void stats_tell_how_the_rate_is_controlled(void **state)
 {
     struct fixture *f = *state;
-    const struct media_limits limits = {.jitter_deadline_us = DEADLINE_US};
+    const struct media_limits limits = {.jitter_deadline_us = FIXTURE_DEADLINE_US};
     assert_int_equal(f->media->stats.feedback, FEEDBACK_REMB);
     f->answer.tracks[TRACK_VIDEO].feedback = SDP_FB_NACK;
     media_free(f->media);
@@ -167,7 +135,7 @@ static void stats_tell_how_the_rate_is_controlled(void **state)
     assert_int_equal(f->media->stats.round_trip, ROUND_TRIP_NONE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
