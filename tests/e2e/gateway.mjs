@@ -157,3 +157,16 @@ export class Gateway {
         await rm(this.dir, { recursive: true, force: true });
     }
 }
+
+/** Runs work(gateway) with a gateway of its own; its log stands in the error. */
+export async function withGateway(options, work) {
+    const gateway = await Gateway.start(options);
+    try {
+        return await work(gateway);
+    } catch (error) {
+        error.message += `\n--- gateway ---\n${gateway.log(60)}`;
+        throw error;
+    } finally {
+        await gateway.stop();
+    }
+}

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
 import { test } from 'node:test';
 
-import { Gateway, until } from './gateway.mjs';
+import { until, withGateway } from './gateway.mjs';
 import { Publisher } from './publisher.mjs';
 import { CHROMIUM_CHECK_MS, GAP_MS, opened, rebind, REBINDS } from './rebind.mjs';
 import { Relay } from './relay.mjs';
@@ -15,18 +15,6 @@ const STRANGERS = 8;
 const JUNK = 4000;
 const CROWD = 12; // publishers behind one NAT
 const UNCHECKED = 2; // paths without a check that a session may have (TUPLES_UNCHECKED_MAX)
-
-async function withGateway(work) {
-    const gateway = await Gateway.start();
-    try {
-        await work(gateway);
-    } catch (error) {
-        error.message += `\n--- gateway ---\n${gateway.log(60)}`;
-        throw error;
-    } finally {
-        await gateway.stop();
-    }
-}
 
 /** How many of the pictures that were sent never came out of ingest. */
 async function missing(gateway, done) {
@@ -47,7 +35,7 @@ function wanted(gateway) {
 
 for (const consentMs of [500, CHROMIUM_CHECK_MS]) {
     test(`U17 ICE-07 a rebound port, checks every ${consentMs} ms`, { timeout: 120000 }, (t) =>
-        withGateway(async (gateway) => {
+        withGateway({}, async (gateway) => {
             const relay = await Relay.start(gateway);
             const { token } = await gateway.token('*');
             const publisher = new Publisher(gateway, 'moved', token, [
@@ -75,7 +63,7 @@ for (const consentMs of [500, CHROMIUM_CHECK_MS]) {
 }
 
 test('U17 all publishers behind one NAT move at once', { timeout: 120000 }, (t) =>
-    withGateway(async (gateway) => {
+    withGateway({}, async (gateway) => {
         const relay = await Relay.start(gateway);
         const { token } = await gateway.token('*');
         const publisher = new Publisher(gateway, 'all', token, [
@@ -121,7 +109,7 @@ function send(socket, data, port) {
 }
 
 test('U17 U10 strangers on the same host have no effect', { timeout: 120000 }, (t) =>
-    withGateway(async (gateway) => {
+    withGateway({}, async (gateway) => {
         const { token } = await gateway.token('*');
         const publisher = new Publisher(gateway, 'crowd', token, ['--seconds', '8']);
         const crowd = await strangers(STRANGERS);
@@ -146,7 +134,7 @@ test('U17 U10 strangers on the same host have no effect', { timeout: 120000 }, (
     }));
 
 test('U17 U10 packets sent again from another port open nothing', { timeout: 120000 }, (t) =>
-    withGateway(async (gateway) => {
+    withGateway({}, async (gateway) => {
         const { token } = await gateway.token('*');
         const crowd = await strangers(STRANGERS);
         const outside = dgram.createSocket('udp4');

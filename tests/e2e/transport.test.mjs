@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { launch, reaches } from './browser.mjs';
-import { Gateway, until } from './gateway.mjs';
+import { until, withGateway } from './gateway.mjs';
 import { Publisher } from './publisher.mjs';
 import { CHROMIUM_CHECK_MS, GAP_MS, rebind } from './rebind.mjs';
 import { Relay } from './relay.mjs';
@@ -25,18 +25,6 @@ before(async () => {
 after(async () => {
     await browser?.close();
 });
-
-async function withGateway(options, work) {
-    const gateway = await Gateway.start(options);
-    try {
-        await work(gateway);
-    } catch (error) {
-        error.message += `\n--- gateway ---\n${gateway.log(60)}`;
-        throw error;
-    } finally {
-        await gateway.stop();
-    }
-}
 
 /** The candidate lines of an answer, for a stream of its own. */
 async function candidates(gateway, stream) {

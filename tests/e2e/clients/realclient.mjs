@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { Gateway, until } from '../gateway.mjs';
+import { until, withGateway } from '../gateway.mjs';
 import { mediaPlaylists } from '../hls.mjs';
 import { Relay } from '../relay.mjs';
 
@@ -19,20 +19,7 @@ const OUTPUT_MAX = 200000;
 // Debian's own: another one would not find Debian's modules
 const PYTHON = process.env.PYTHON ?? '/usr/bin/python3';
 
-export { until };
-
-/** Runs work(gateway) with a gateway of its own; its log stands in the error. */
-export async function withGateway(options, work) {
-    const gateway = await Gateway.start(options);
-    try {
-        return await work(gateway);
-    } catch (error) {
-        error.message += `\n--- gateway ---\n${gateway.log(60)}`;
-        throw error;
-    } finally {
-        await gateway.stop();
-    }
-}
+export { until, withGateway };
 
 /** A publishing program: its JSON lines are events, the rest is kept for errors. */
 export class RealClient {
