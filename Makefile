@@ -254,4 +254,5 @@ clean:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: all unit process support fuzz fuzz-run mutations mutations-run e2e rules node-modules \
-	web-deps run test check ci check-layers check-headers lint alloc-fail clean bench-loss
+	web-deps run test check ci check-layers check-headers lint alloc-fail clean bench-ingest \
+	bench-footprint bench-loss

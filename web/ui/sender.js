@@ -45,7 +45,8 @@ function preferCodec(transceiver, codec) {
 
 export class Sender {
     /**
-     * stream, token: whom and by which right. codec: 'h264', 'vp8' or ''. maxBitrate in bit/s.
+     * stream, token: whom and by which right. codec: the one to send, as 'h264', or '' for the
+     * browser's own list. maxBitrate in bit/s.
      * onStep(id) is called as each step is reached, onEnd(reason) once when a started session ends
      * without stop(), onNotice(text) when the path is shaky ('' when it is well again).
      */
@@ -186,7 +187,7 @@ export class Sender {
                 this.#step('path');
                 this.#step('keys');
             } else if (dtls.state === 'closed' || dtls.state === 'failed') {
-                // close_notify: the gateway ended it; it knows why (findings: 3 ms after its end)
+                // close_notify: the gateway ended it, and knows why from then on
                 this.failed = true;
                 this.#ask();
             }
