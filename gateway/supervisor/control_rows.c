@@ -63,10 +63,7 @@ void control_rows_answer(struct supervisor *sup, struct process *auth, const str
                 process_row(auth, m->request, sup->processes[i]);
         }
     } else {
-        struct publication *p = publication_by_stream(sup, m->stream);
-        done.result = p ? 0 : -ENOENT;
-        if (p)
-            publication_end(p, END_KICKED);
+        done.result = publication_end_stream(sup, m->stream, END_KICKED) > 0 ? 0 : -ENOENT;
     }
     (void)process_send(auth, MSG_CTL_DONE, &done, NULL, 0, NULL);
 }

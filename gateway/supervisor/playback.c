@@ -366,7 +366,9 @@ void playback_on_playable(struct playback *pb, struct process *from)
 void playback_on_refused(struct playback *pb, const struct process *from, uint64_t session)
 {
     struct publication *pub = publication_by_session(pb->sup, pb->session);
-    if (from == pb->transcode && session == pb->session && pub)
+    if (from != pb->transcode || pb->drain_ping != 0) /* the last session's has no say in this */
+        return;
+    if (session == pb->session && pub)
         publication_end(pub, END_BROKEN);
 }
 

@@ -182,12 +182,33 @@ void publication_end(struct publication *p, enum end_reason reason)
         publication_free(p);
 }
 
+/* stream NULL: of all. Who waits for another's place goes first: it must not get it. */
+static size_t end_each(struct supervisor *sup, const char *stream, enum end_reason reason,
+                       bool waiting)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        bool waits = p && (p->state < PUBLICATION_LIVE || p->replaces != 0);
+        if (!p || p->state == PUBLICATION_ENDING || waits != waiting ||
+            (stream && strcmp(p->stream, stream) != 0))
+            continue;
+        publication_end(p, reason);
+        count++;
+    }
+    return count;
+}
+
 void publication_end_all(struct supervisor *sup, enum end_reason reason)
 {
-    for (size_t i = 0; i < STREAM_MAX; i++) {
-        if (sup->publications[i])
-            publication_end(sup->publications[i], reason);
-    }
+    (void)end_each(sup, NULL, reason, true);
+    (void)end_each(sup, NULL, reason, false);
+}
+
+size_t publication_end_stream(struct supervisor *sup, const char *stream, enum end_reason reason)
+{
+    size_t waiting = end_each(sup, stream, reason, true);
+    return waiting + end_each(sup, stream, reason, false);
 }
 
 /* ---- coming ---- */

@@ -87,6 +87,9 @@ void publication_on_auth_exit(struct supervisor *sup); /* what waits for auth ge
 /* Ends a session in any state; the only way out. */
 void publication_end(struct publication *p, enum end_reason reason);
 void publication_end_all(struct supervisor *sup, enum end_reason reason);
+/* All of that stream, in any state: what is being set up must not come up after a kick. Returns how
+ * many there were. */
+size_t publication_end_stream(struct supervisor *sup, const char *stream, enum end_reason reason);
 
 struct publication *publication_by_session(struct supervisor *sup, uint64_t session);
 struct publication *publication_by_stream(struct supervisor *sup,

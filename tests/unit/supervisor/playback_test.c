@@ -125,6 +125,30 @@ static void a_stream_that_can_not_be_transcoded_ends(void **state)
     assert_true(hear(&stage->transcode, MSG_END, &heard));
 }
 
+/* It may guess the number of the session that it has no part in. */
+static void I5_the_old_worker_can_not_end_the_next_session(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    go_live(stage, UINT64_MAX);
+    open_segment(stage, bound(stage).session, 500, 3);
+    publication_on_ingest_exit(stage->sup.publications[0]);
+    replace(stage, &stage->ingest, PROCESS_INGEST);
+    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old);
+    go_live(stage, UINT64_MAX);
+    struct publication *p = stage->sup.publications[0];
+    struct msg_number session = {.number = p->session};
+    assert_ptr_equal(playback_by_stream(&stage->sup, "demo")->transcode, old.process);
+    say(stage, &old, MSG_REFUSED, &session, NULL, 0);
+    assert_int_equal(p->state, PUBLICATION_LIVE);
+    pong(stage, &old);
+    assert_int_equal(bound(stage).session, p->session);
+    say(stage, &old, MSG_REFUSED, &session, NULL, 0);
+    assert_int_equal(p->state, PUBLICATION_LIVE);
+    playback_by_stream(&stage->sup, "demo")->previous = NULL;
+    leave(stage, &old);
+}
+
 static void HLS_04_a_new_playlist_never_starts_lower(void **state)
 {
     struct stage *stage = *state;
@@ -252,6 +276,7 @@ int main(void)
         CASE(an_old_worker_that_dies_while_it_is_waited_for_is_no_crash),
         CASE(a_session_that_ends_before_its_worker_has_begun_leaves_the_window_open),
         CASE(a_stream_that_can_not_be_transcoded_ends),
+        CASE(I5_the_old_worker_can_not_end_the_next_session),
         CASE(HLS_04_a_new_playlist_never_starts_lower),
         CASE(a_killed_transcode_worker_gets_a_successor_on_the_same_ring),
         CASE(A3_a_stream_whose_worker_crashes_ten_times_ends),
