@@ -78,7 +78,8 @@ int whip_on_publish_result(struct whip *whip, const struct msg_publish_result *m
         return -EBADMSG;
     if (m->status == 201 && !if_match_tag_valid(slice_of(m->etag)))
         return -EBADMSG;
-    struct request *request = whip_desk_take(whip, WHIP_PUBLISHING, m->request, m->status);
+    struct request *request =
+        whip_desk_take(whip, WHIP_PUBLISHING, m->request, m->status, m->guessing != 0);
     if (!request)
         return 0;
     if (m->status == 201)

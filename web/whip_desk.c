@@ -148,7 +148,7 @@ void whip_desk_submit(struct whip *whip, struct request *request, const struct w
 }
 
 struct request *whip_desk_take(struct whip *whip, enum whip_queue queue, uint64_t number,
-                               unsigned status)
+                               unsigned status, bool guessing)
 {
     struct request *request = whip->queues[queue].first;
     while (request && request->wait.number != number)
@@ -156,7 +156,7 @@ struct request *whip_desk_take(struct whip *whip, enum whip_queue queue, uint64_
     if (!request)
         return NULL;
     leave(whip, queue, request);
-    if (status == 401 || status == 429)
+    if (status == 401 || (status == 429 && guessing))
         rates_give_back(whip->rates, &request->peer, (enum rates_kind)request->wait.kind);
     arm(whip);
     return request;

@@ -55,10 +55,11 @@ void whip_desk_submit(struct whip *whip, struct request *request, const struct w
                       uint64_t now_us);
 
 /* The request that waits for this answer, taken out of its queue; NULL when there is none any more.
- * A request that was refused for its token (status 401), or because of others' wrong tokens (429),
- * does not count for its client's rate: a neighbour's guessing is not to use up what belongs to a
- * valid token (threats.md H8). */
+ * A request that was refused for its token (status 401), or because of others' wrong tokens (429
+ * with guessing), does not count for its client's rate: a neighbour's guessing is not to use up
+ * what belongs to a valid token (threats.md H8). Every other 429 is the sender's own doing, and
+ * counts. */
 struct request *whip_desk_take(struct whip *whip, enum whip_queue queue, uint64_t number,
-                               unsigned status);
+                               unsigned status, bool guessing);
 
 #endif

@@ -139,7 +139,8 @@ int whip_on_session_result(struct whip *whip, const struct msg_session_result *m
     if (!text_is_terminated(m->etag, sizeof(m->etag)) ||
         !text_is_terminated(m->reason, sizeof(m->reason)))
         return -EBADMSG;
-    struct request *request = whip_desk_take(whip, WHIP_ASKING, m->request, m->status);
+    struct request *request =
+        whip_desk_take(whip, WHIP_ASKING, m->request, m->status, m->guessing != 0);
     if (!request)
         return 0;
     if (request->wait.part == SESSION_PATCH)
