@@ -503,6 +503,7 @@ void publication_on_answer(struct publication *p, const struct msg_answer *m, co
     free(p->offer);
     p->offer = NULL;
     p->offer_len = 0;
+    p->accepted_us = clock_now_us();
     enter(p, PUBLICATION_LIVE);
     tell_edge(p, p->ufrag, p->pwd); /* before the client can send its first check */
     log_event(LOG_INFO, "accepted", "session=%llu stream=%s token=%s after_ms=%llu",

@@ -54,6 +54,7 @@ struct publication {
     int ring_fd;
     int wakeup_fd;
     uint64_t started_us;
+    uint64_t accepted_us;        /* when it had its 201 */
     uint64_t end_at_boottime_us; /* UINT64_MAX: no limit */
     struct loop_watch deadline;  /* timerfd on CLOCK_BOOTTIME */
     struct loop_timer wait_timer;

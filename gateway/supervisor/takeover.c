@@ -6,11 +6,10 @@
 
 static bool is_stale(const struct publication *p, uint64_t now_us)
 {
-    uint64_t alive_us = p->stats.last_packet_us;
-    if (!p->keyed)
-        return true;
-    if (alive_us < p->keyed_us)
-        alive_us = p->keyed_us;
+    /* without keys there was no packet, whatever the worker says */
+    uint64_t alive_us = p->keyed ? p->keyed_us : p->accepted_us;
+    if (p->keyed && alive_us < p->stats.last_packet_us)
+        alive_us = p->stats.last_packet_us;
     /* a time to come is a lie of the worker, which may not hold its stream with it */
     return now_us < alive_us || now_us - alive_us > TAKEOVER_STALE_US;
 }

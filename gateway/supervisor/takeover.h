@@ -2,13 +2,15 @@
  * threats.md W5).
  *
  * A session of the same token that has fallen silent is no rival but what a crashed publisher left;
- * any other is cut only if the new token's clash policy says so. */
+ * so is one that has no keys yet, but not at once: each take-over costs a worker. Any other is cut
+ * only if the new token's clash policy says so. */
 #ifndef SLUICE_SUPERVISOR_TAKEOVER_H
 #define SLUICE_SUPERVISOR_TAKEOVER_H
 
 #include <stdint.h>
 
-/* Without an accepted media packet for so long; counters come each second. */
+/* Without an accepted media packet, or without keys after its 201, for so long; counters come each
+ * second. */
 #define TAKEOVER_STALE_US 2000000u
 
 struct publication;

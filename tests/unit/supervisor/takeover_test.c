@@ -130,10 +130,28 @@ static void W5_a_session_of_ones_own_without_keys_is_taken_over(void **state)
     struct player old;
     struct msg_publish_result first = go_live(stage, UINT64_MAX);
     stage->sup.publications[0]->stats.last_packet_us = clock_now_us(); /* says the worker */
+    stage->sup.publications[0]->accepted_us -= TAKEOVER_STALE_US + 1;
     challenge(stage, "t_one", CLASH_REFUSE, &old);
     answer_offer(stage, 201);
     assert_int_equal(result(stage).status, 201);
     assert_replaced(stage, &old, first.url_id);
+    finish(stage, &old);
+}
+
+/* Or a token that only sends POSTs would get a new worker for each. */
+static void W2_a_session_of_ones_own_has_its_time_to_get_keys(void **state)
+{
+    struct stage *stage = *state;
+    struct player old;
+    struct heard heard;
+    go_live(stage, UINT64_MAX);
+    stage->sup.publications[0]->accepted_us -= TAKEOVER_STALE_US / 2;
+    challenge(stage, "t_one", CLASH_REFUSE, &old);
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.status, 409);
+    assert_int_equal(m.retry_after_s, 2);
+    assert_false(hear(&stage->ingest, MSG_INGEST_BIND, &heard));
+    assert_false(hear(&old, MSG_END, &heard));
     finish(stage, &old);
 }
 
@@ -233,6 +251,7 @@ int main(void)
         CASE(WHIP_23_anothers_session_is_never_cut_by_refuse),
         CASE(W5_a_silent_session_of_ones_own_is_taken_over),
         CASE(W5_a_session_of_ones_own_without_keys_is_taken_over),
+        CASE(W2_a_session_of_ones_own_has_its_time_to_get_keys),
         CASE(I5_a_worker_can_not_hold_its_stream_by_a_lie),
         CASE(W5_take_over_cuts_whatever_is_live),
         CASE(W5_a_bad_offer_cuts_nobody),
