@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SPS_ID_MAX 31u
+#define CROP_MAX 64u /* pixels: more than alignment needs; they are decoded all the same */
+
 enum nal_type { /* ITU-T H.264 table 7-1 */
                 NAL_SLICE = 1,
                 NAL_IDR = 5,
@@ -31,11 +34,16 @@ static void skip_scaling_list(struct bits *b, unsigned size)
     }
 }
 
+/* Decoders disagree on the syntax of further ones, and so on the size they allocate (M3). */
+static bool is_known_profile(uint8_t profile)
+{
+    static const uint8_t profiles[] = {66, 77, 88, 100, 110, 122, 244, 44};
+    return memchr(profiles, profile, sizeof profiles) != NULL;
+}
+
 static bool has_chroma_fields(uint8_t profile)
 {
-    static const uint8_t profiles[] = {100, 110, 122, 244, 44,  83, 86,
-                                       118, 128, 138, 139, 134, 135};
-    return memchr(profiles, profile, sizeof profiles) != NULL;
+    return profile != 66 && profile != 77 && profile != 88;
 }
 
 static void parse_chroma(struct bits *b, struct avc_sps *sps)
@@ -60,11 +68,12 @@ static void parse_chroma(struct bits *b, struct avc_sps *sps)
 
 static void skip_picture_order(struct bits *b)
 {
-    bits_ue(b); /* log2_max_frame_num_minus4 */
+    if (bits_ue(b) > 12) /* log2_max_frame_num_minus4 */
+        b->failed = true;
     uint32_t type = bits_ue(b);
-    if (type == 0) {
-        bits_ue(b);
-    } else if (type == 1) {
+    if (type > 2 || (type == 0 && bits_ue(b) > 12))
+        b->failed = true;
+    if (type == 1) {
         bits_read(b, 1);
         bits_se(b);
         bits_se(b);
@@ -74,7 +83,8 @@ static void skip_picture_order(struct bits *b)
         for (; count > 0 && !b->failed; count--)
             bits_se(b);
     }
-    bits_ue(b);      /* max_num_ref_frames */
+    if (bits_ue(b) > 16) /* max_num_ref_frames */
+        b->failed = true;
     bits_read(b, 1); /* gaps_in_frame_num_value_allowed_flag */
 }
 
@@ -94,6 +104,8 @@ static int parse_size(struct bits *b, struct avc_sps *sps)
         uint64_t crop_x = (left + right) * unit_x, crop_y = (top + bottom) * unit_y;
         if (crop_x >= width || crop_y >= height)
             return -EBADMSG;
+        if (crop_x >= CROP_MAX || crop_y >= CROP_MAX)
+            return -ENOTSUP;
         width -= crop_x;
         height -= crop_y;
     }
@@ -117,7 +129,12 @@ int avc_parse_sps(const uint8_t *data, size_t len, struct avc_sps *out)
     sps.profile = (uint8_t)bits_read(&b, 8);
     sps.constraints = (uint8_t)bits_read(&b, 8);
     sps.level = (uint8_t)bits_read(&b, 8);
-    bits_ue(&b);
+    if (bits_ue(&b) > SPS_ID_MAX)
+        b.failed = true;
+    if (b.failed)
+        return -EBADMSG;
+    if (!is_known_profile(sps.profile))
+        return -ENOTSUP;
     if (has_chroma_fields(sps.profile))
         parse_chroma(&b, &sps);
     skip_picture_order(&b);
@@ -198,7 +215,7 @@ int avc_write_config(const struct avc_sets *sets, const struct avc_sps *sps, str
         writer_u16(w, sets->pps[i].len);
         writer_bytes(w, sets->pps[i].bytes, sets->pps[i].len);
     }
-    if (sps->profile == 100 || sps->profile == 110 || sps->profile == 122 || sps->profile == 144) {
+    if (sps->profile == 100 || sps->profile == 110 || sps->profile == 122) {
         writer_u8(w, 0xfc | sps->chroma_format); /* ISO 14496-15 5.3.3.1.2 */
         writer_u8(w, (uint8_t)(0xf8 | (sps->luma_bits - 8)));
         writer_u8(w, (uint8_t)(0xf8 | (sps->chroma_bits - 8)));

@@ -58,7 +58,7 @@ struct avc_unit {
 int avc_strip(uint8_t *data, size_t len, struct avc_sets *sets, struct avc_unit *out);
 
 /* Reads an SPS with its NAL head. 0, -EBADMSG, or -ENOTSUP for a size outside AVC_DIMENSION_MIN to
- * FRAME_DIMENSION_MAX. */
+ * FRAME_DIMENSION_MAX, for one that crops much of what is decoded, and for rare profiles (M3). */
 int avc_parse_sps(const uint8_t *data, size_t len, struct avc_sps *out);
 
 /* Writes the contents of an avcC box. 0, -EBADMSG without SPS or PPS, -ENOSPC. */

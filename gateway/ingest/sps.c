@@ -11,12 +11,22 @@
 #define CHROMA_444 3u
 #define REF_FRAMES_IN_CYCLE_MAX 255u
 #define MBS_MAX 4096u /* macroblocks of one side: far above any level, keeps products small */
+#define CROP_MAX 64u  /* luma samples: more than alignment needs; they are decoded all the same */
+
+/* Decoders disagree on the syntax of further ones, and so on the size they allocate (M3). */
+static bool is_known_profile(uint8_t profile_idc)
+{
+    static const uint8_t profiles[] = {66, 77, 88, 100, 110, 122, 244, 44};
+    for (size_t i = 0; i < sizeof(profiles); i++)
+        if (profiles[i] == profile_idc)
+            return true;
+    return false;
+}
 
 /* 7.3.2.1.1: these profiles carry the chroma format and scaling lists. */
 static bool has_chroma_format(uint8_t profile_idc)
 {
-    static const uint8_t profiles[] = {100, 110, 122, 244, 44,  83, 86,
-                                       118, 128, 138, 139, 134, 135};
+    static const uint8_t profiles[] = {100, 110, 122, 244, 44};
     for (size_t i = 0; i < sizeof(profiles); i++)
         if (profiles[i] == profile_idc)
             return true;
@@ -111,6 +121,8 @@ static int parse_size(struct rbsp *r, uint32_t chroma, struct sps *sps)
     uint64_t cut_y = ((uint64_t)crop[2] + crop[3]) * unit_y;
     if (cut_x >= width || cut_y >= height)
         return -EBADMSG;
+    if (cut_x >= CROP_MAX || cut_y >= CROP_MAX)
+        return -ENOTSUP;
     width -= cut_x;
     height -= cut_y;
     if (width > FRAME_DIMENSION_MAX || height > FRAME_DIMENSION_MAX)
@@ -134,6 +146,8 @@ int sps_parse(const uint8_t *nal, size_t len, struct sps *out)
     if (!rbsp_ok(&r) || id >= SPS_IDS)
         return -EBADMSG;
     sps.id = (uint8_t)id;
+    if (!is_known_profile(sps.profile_idc))
+        return -ENOTSUP;
     uint32_t chroma = 1;
     int rc = 0;
     if (has_chroma_format(sps.profile_idc))

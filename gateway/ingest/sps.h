@@ -19,7 +19,8 @@ struct sps {
 };
 
 /* nal is the whole NAL unit with its header byte. 0; -EBADMSG when it is malformed; -ENOTSUP for
- * 4:4:4 (COD-02); -EMSGSIZE for a side of 0 or above FRAME_DIMENSION_MAX (M3). */
+ * 4:4:4 (COD-02), for one that crops 64 samples or more of what is decoded, and for profiles that
+ * decoders read differently (M3); -EMSGSIZE for a side of 0 or above FRAME_DIMENSION_MAX (M3). */
 int sps_parse(const uint8_t *nal, size_t len, struct sps *out);
 
 #endif

@@ -10,9 +10,22 @@
 #define INDEX_MARK 0xc0u
 #define INDEX_MARK_MASK 0xe0u
 
-static int add(struct vp9_frames *frames, uint32_t size)
+/* Length of the index at the end of these bytes; 0: there is none. */
+static size_t index_of(const uint8_t *data, size_t len)
 {
-    if (size == 0)
+    if (len == 0)
+        return 0;
+    uint8_t mark = data[len - 1];
+    size_t index_len = 2 + ((mark & 7u) + 1) * ((mark >> 3 & 3u) + 1);
+    if ((mark & INDEX_MARK_MASK) != INDEX_MARK || index_len > len || data[len - index_len] != mark)
+        return 0;
+    return index_len;
+}
+
+/* An index inside a frame would split what is judged as one; frames never end like one. */
+static int add(struct vp9_frames *frames, const uint8_t *data, uint32_t size)
+{
+    if (size == 0 || index_of(data, size) > 0)
         return -EBADMSG;
     if (frames->count == VP9_FRAMES_MAX)
         return -EMSGSIZE;
@@ -31,27 +44,23 @@ static uint32_t read_size(struct reader *r, size_t bytes)
 int vp9_superframe_split(const uint8_t *data, size_t len, struct vp9_frames *frames,
                          size_t *out_len)
 {
-    if (len == 0)
-        return -EBADMSG;
+    size_t index_len = index_of(data, len);
+    *out_len = len - index_len;
+    if (index_len == 0)
+        return add(frames, data, (uint32_t)len);
     uint8_t mark = data[len - 1];
-    size_t count = (mark & 7u) + 1;
-    size_t bytes = (mark >> 3 & 3u) + 1;
-    size_t index_len = 2 + count * bytes;
-    *out_len = len;
-    if ((mark & INDEX_MARK_MASK) != INDEX_MARK || index_len > len || data[len - index_len] != mark)
-        return add(frames, (uint32_t)len);
-    struct reader r;
-    uint64_t sum = 0;
-    reader_init(&r, data + len - index_len + 1, index_len - 2);
+    size_t count = (mark & 7u) + 1, bytes = (mark >> 3 & 3u) + 1;
+    struct reader r, body;
+    reader_init(&body, data, *out_len);
+    reader_init(&r, data + *out_len + 1, index_len - 2);
     for (size_t i = 0; i < count; i++) {
         uint32_t size = read_size(&r, bytes);
-        int rc = add(frames, size);
+        const uint8_t *frame = reader_bytes(&body, size);
+        int rc = reader_ok(&body) ? add(frames, frame, size) : -EBADMSG;
         if (rc < 0)
             return rc;
-        sum += size;
     }
-    *out_len = len - index_len;
-    return sum == len - index_len ? 0 : -EBADMSG;
+    return reader_left(&body) == 0 ? 0 : -EBADMSG;
 }
 
 size_t vp9_superframe_index(const struct vp9_frames *frames, uint8_t to[VP9_INDEX_MAX])

@@ -20,8 +20,9 @@ struct vp9_frames {
 };
 
 /* Adds the frames of these bytes, one or as an index says; *out_len: bytes without the index. 0;
- * -EBADMSG when there is nothing, or the index does not fit the bytes; -EMSGSIZE above
- * VP9_FRAMES_MAX. After an error *frames is of no use. */
+ * -EBADMSG when there is nothing, the index does not fit the bytes, or a frame ends in another
+ * index, which would hide frames (M3); -EMSGSIZE above VP9_FRAMES_MAX. After an error *frames is of
+ * no use. */
 int vp9_superframe_split(const uint8_t *data, size_t len, struct vp9_frames *frames,
                          size_t *out_len);
 

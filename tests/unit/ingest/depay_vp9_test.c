@@ -134,6 +134,25 @@ static void M2_VP9_malformed_payloads_drop_the_picture(void **state)
     }
 }
 
+/* A key frame and one of any size behind it, which the outer index hides from us only. */
+static void M3_VP9_an_index_hides_no_frame(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t data[80];
+    struct vp9_frames inner = {.count = 2, .sizes = {sizeof(key), sizeof(larger)}};
+    struct vp9_frames outer = {.count = 1};
+    memcpy(data, key, sizeof(key));
+    memcpy(data + sizeof(key), larger, sizeof(larger));
+    size_t len = sizeof(key) + sizeof(larger);
+    len += vp9_superframe_index(&inner, data + len);
+    assert_int_equal(push_layer(f, WHOLE, 0, data, len, MARKER), 0);
+    assert_int_equal(f->got.count, 1);
+    outer.sizes[0] = (uint32_t)len;
+    len += vp9_superframe_index(&outer, data + len);
+    assert_int_equal(push_layer(f, WHOLE, 0, data, len, MARKER), -EBADMSG);
+    assert_int_equal(f->got.count, 1);
+}
+
 static void layers_in_wrong_order_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -190,6 +209,7 @@ int main(void)
         TEST(COD_08_superframes_inside_layers_are_merged),
         TEST(M3_VP9_the_size_of_every_frame_is_checked),
         TEST(M2_VP9_malformed_payloads_drop_the_picture),
+        TEST(M3_VP9_an_index_hides_no_frame),
         TEST(layers_in_wrong_order_are_refused),
         TEST(RTP_10_VP9_after_a_gap_a_picture_start_is_recognised),
         TEST(a_picture_without_end_bits_ends_at_the_marker),

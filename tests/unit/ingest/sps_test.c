@@ -125,27 +125,58 @@ static void M3_dimensions_are_limited(void **state)
     assert_int_equal(parse_size(1u << 30, 1u << 30, &sps), -EMSGSIZE);
 }
 
+/* Cropped by that many luma samples at the right and at the bottom, 4:2:0. */
+static int parse_cropped(uint32_t size_mbs, uint32_t right, uint32_t bottom, struct sps *out)
+{
+    struct bits b = simple_sps(size_mbs, size_mbs);
+    b.count -= 3; /* up to the crop flag */
+    b.data[b.count / 8] &= (uint8_t)(0xff00 >> b.count % 8);
+    if (b.count / 8 + 1 < sizeof(b.data))
+        b.data[b.count / 8 + 1] = 0;
+    put(&b, 1, 1);
+    put_ue(&b, 0);
+    put_ue(&b, right / 2);
+    put_ue(&b, 0);
+    put_ue(&b, bottom / 2);
+    put(&b, 1, 2);
+    return sps_parse(b.data, (b.count + 7) / 8, out);
+}
+
 static void cropping_everything_away_is_refused(void **state)
 {
-    struct bits b = {.data = {0x67, 66, 0xc0, 31}, .count = 32};
     struct sps sps;
     (void)state;
-    put_ue(&b, 0);
-    put_ue(&b, 0);
-    put_ue(&b, 2);
-    put_ue(&b, 1);
-    put(&b, 0, 1);
-    put_ue(&b, 0);
-    put_ue(&b, 0);
-    put(&b, 1, 1);
-    put(&b, 1, 1);
-    put(&b, 1, 1);
-    put_ue(&b, 4);
-    put_ue(&b, 4);
-    put_ue(&b, 0);
-    put_ue(&b, 0);
-    put(&b, 1, 2);
-    assert_int_equal(sps_parse(b.data, (b.count + 7) / 8, &sps), -EBADMSG);
+    assert_int_equal(parse_cropped(1, 16, 0, &sps), -EBADMSG);
+    assert_int_equal(parse_cropped(1, 0, 16, &sps), -EBADMSG);
+    assert_int_equal(parse_cropped(1, 14, 14, &sps), 0);
+    assert_int_equal(sps.width, 2);
+    assert_int_equal(sps.height, 2);
+}
+
+static void M3_a_large_picture_does_not_hide_behind_cropping(void **state)
+{
+    struct sps sps = {.width = 7};
+    (void)state;
+    assert_int_equal(parse_cropped(512, 8192 - 64, 8192 - 64, &sps), -ENOTSUP);
+    assert_int_equal(parse_cropped(100, 64, 0, &sps), -ENOTSUP);
+    assert_int_equal(parse_cropped(100, 0, 64, &sps), -ENOTSUP);
+    assert_int_equal(sps.width, 7);
+    assert_int_equal(parse_cropped(100, 62, 62, &sps), 0);
+    assert_int_equal(sps.width, 1538);
+    assert_int_equal(sps.height, 1538);
+}
+
+/* Their syntax is read by some decoders as that of High, by others as that of Baseline. */
+static void M3_profiles_that_decoders_read_differently_are_refused(void **state)
+{
+    static const uint8_t unsure[] = {144, 134, 135, 139, 0, 67};
+    struct sps sps;
+    (void)state;
+    for (size_t i = 0; i < sizeof(unsure); i++) {
+        struct bits b = simple_sps(20, 20);
+        b.data[1] = unsure[i];
+        assert_int_equal(sps_parse(b.data, (b.count + 7) / 8, &sps), -ENOTSUP);
+    }
 }
 
 static void truncation_at_every_length_is_refused(void **state)
@@ -180,6 +211,8 @@ int main(void)
         cmocka_unit_test(COD_02_444_is_refused),
         cmocka_unit_test(M3_dimensions_are_limited),
         cmocka_unit_test(cropping_everything_away_is_refused),
+        cmocka_unit_test(M3_a_large_picture_does_not_hide_behind_cropping),
+        cmocka_unit_test(M3_profiles_that_decoders_read_differently_are_refused),
         cmocka_unit_test(truncation_at_every_length_is_refused),
         cmocka_unit_test(other_nal_types_are_refused),
     };

@@ -156,6 +156,25 @@ static void M2_VP9_an_index_that_does_not_fit_is_refused(void **state)
     assert_int_equal(vp9_superframe_split(no_index, 1, &frames, &rest), -EMSGSIZE);
 }
 
+/* One frame outside, two inside: what follows the first is not judged, but decoded. */
+static void M3_VP9_an_index_inside_a_frame_is_refused(void **state)
+{
+    (void)state;
+    struct vp9_frames frames = {0};
+    size_t rest = 0;
+    const uint8_t nested[] = {0x82, 0x86, 0xc1, 1, 1, 0xc1, 0xc0, 6, 0xc0};
+    const uint8_t second[] = {0x82, 0x86, 0xc1, 1, 1, 0xc1, 0xc1, 1, 5, 0xc1};
+    const uint8_t alike[] = {0x82, 0xc1, 1, 2, 0xc1, 0x86, 0xc1, 5, 1, 0xc1};
+    assert_int_equal(vp9_superframe_split(nested, 6, &frames, &rest), 0); /* not nested */
+    assert_int_equal(frames.count, 2);
+    frames.count = 0;
+    assert_int_equal(vp9_superframe_split(nested, sizeof(nested), &frames, &rest), -EBADMSG);
+    frames.count = 0;
+    assert_int_equal(vp9_superframe_split(second, sizeof(second), &frames, &rest), -EBADMSG);
+    frames.count = 0;
+    assert_int_equal(vp9_superframe_split(alike, sizeof(alike), &frames, &rest), -EBADMSG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +186,7 @@ int main(void)
         cmocka_unit_test(VP9_a_real_superframe_is_split_and_joined),
         cmocka_unit_test(VP9_sizes_of_all_lengths),
         cmocka_unit_test(M2_VP9_an_index_that_does_not_fit_is_refused),
+        cmocka_unit_test(M3_VP9_an_index_inside_a_frame_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,31 @@ static void M3_a_huge_or_empty_picture_is_refused(void **state)
     assert_int_equal(sps.width, 1); /* untouched */
 }
 
+static void M3_a_large_picture_does_not_hide_behind_cropping(void **state)
+{
+    (void)state;
+    struct avc_sps sps = {.width = 1};
+    assert_int_equal(parse_made_sps(512, 512, (8192 - 64) / 4, &sps), -ENOTSUP);
+    assert_int_equal(parse_made_sps(10, 10, 16, &sps), -ENOTSUP);
+    assert_int_equal(sps.width, 1);
+    assert_int_equal(parse_made_sps(10, 10, 15, &sps), 0);
+    assert_int_equal(sps.width, 100);
+}
+
+/* Their syntax is read by some decoders as that of High, by others as that of Baseline. */
+static void M3_profiles_that_decoders_read_differently_are_refused(void **state)
+{
+    static const uint8_t unsure[] = {144, 134, 135, 139, 0, 67};
+    (void)state;
+    struct avc_sps sps;
+    for (size_t i = 0; i < sizeof unsure; i++) {
+        uint8_t data[sizeof chromium_sps];
+        memcpy(data, chromium_sps, sizeof data);
+        data[1] = unsure[i];
+        assert_int_equal(avc_parse_sps(data, sizeof data, &sps), -ENOTSUP);
+    }
+}
+
 static size_t nal(uint8_t *to, uint8_t type, size_t len)
 {
     memset(to, 0xaa, 4 + len);
@@ -267,6 +292,8 @@ int main(void)
         cmocka_unit_test(sizes_of_our_encoder_are_read_back),
         cmocka_unit_test(truncated_and_foreign_sps_are_refused),
         cmocka_unit_test(M3_a_huge_or_empty_picture_is_refused),
+        cmocka_unit_test(M3_a_large_picture_does_not_hide_behind_cropping),
+        cmocka_unit_test(M3_profiles_that_decoders_read_differently_are_refused),
         cmocka_unit_test(COD_04_strip_keeps_slices_and_sei_byte_for_byte),
         cmocka_unit_test(an_access_unit_without_sets_is_untouched),
         cmocka_unit_test(lengths_that_do_not_add_up_are_refused),
