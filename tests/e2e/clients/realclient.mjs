@@ -97,11 +97,8 @@ function everyPlaylist(gateway, stream, pattern) {
     }, limitMs);
 }
 
-/** Waits until each media playlist has a segment, then decodes a second: the streams as ffprobe has
- * them, { video, audio }, each undefined when there is none. */
-export async function playable(gateway, stream) {
-    const url = gateway.hlsUrl(stream);
-    await everyPlaylist(gateway, stream, /^#EXTINF:/m);
+/** Decodes the second after the beginning of the first track's newest segment. */
+async function probe(url) {
     const { stdout } = await run(
         'ffprobe',
         ['-v', 'error', '-of', 'json', '-show_streams', '-count_frames', '-read_intervals', '%+1',
@@ -114,6 +111,23 @@ export async function playable(gateway, stream) {
     const frames = (one) => one && { ...one, frames: Number(one.nb_read_frames) };
     const of = (kind) => frames(streams.find((one) => one.codec_type === kind));
     return { video: of('video'), audio: of('audio') };
+}
+
+/** Waits until each media playlist has a segment, then decodes a second: the streams as ffprobe has
+ * them, { video, audio }, each undefined when there is none. Again when a segment ended between its
+ * looks at the two playlists: one track's newest segment then begins after that second. */
+export async function playable(gateway, stream) {
+    await everyPlaylist(gateway, stream, /^#EXTINF:/m);
+    return until(
+        `all tracks of ${stream} have frames`,
+        async () => {
+            const got = await probe(gateway.hlsUrl(stream));
+            const tracks = [got.video, got.audio].filter(Boolean);
+            return tracks.every((track) => track.frames > 0) ? got : null;
+        },
+        30000,
+        100,
+    );
 }
 
 /** Waits until that is the size of the newest segment's picture. The first ones may be of a smaller layer. */
