@@ -34,7 +34,6 @@ struct mutator {
     uint64_t random;
     size_t seed_count;
     size_t len;
-    bool changed; /* the input is not the seed it began as */
     uint8_t bytes[MUTATOR_INPUT_MAX];
     uint8_t scratch[MUTATOR_INPUT_MAX];
     struct mutator_seed seeds[MUTATOR_SEEDS_MAX];
@@ -196,7 +195,6 @@ static inline void mutator_next(struct mutator *m)
     m->len = seed->len;
     for (uint32_t i = 0; i < times; i++)
         mutator_mutate(m);
-    m->changed = m->len != seed->len || memcmp(m->bytes, seed->bytes, m->len) != 0;
 }
 
 /* Whether the input is one of the seeds, byte for byte. */

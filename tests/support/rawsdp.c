@@ -194,8 +194,6 @@ static void parse_line(struct slice line, const struct addr *preferred, struct r
         out->active = true;
     else if (slice_is(name, "a=setup"))
         out->other_setup |= !slice_is(value, "passive");
-    else if (slice_is(line, "a=ice-lite"))
-        out->ice_lite = true;
 }
 
 int rawsdp_parse_answer(struct slice text, const struct addr *preferred, struct rawsdp_answer *out)

@@ -41,7 +41,6 @@ struct rawsdp_answer {
     uint8_t fingerprint[RAWDTLS_FINGERPRINT_LEN];
     bool has_fingerprint;
     bool mid_extension; /* accepted under our number */
-    bool ice_lite;
     bool active;        /* a=setup:active: they are the DTLS client */
     bool other_setup;   /* a=setup other than passive and active */
     uint8_t audio_type; /* payload types; 0 = section refused */
