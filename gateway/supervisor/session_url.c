@@ -182,16 +182,31 @@ static void on_wait_over(void *ctx)
     session_url_refuse(ctx, 503, 1, "The gateway is too busy to answer now.");
 }
 
+/* A free place for a request on such a URL; NULL when it must not wait here. */
+static struct session_url_ask *find_place(struct supervisor *sup, const struct addr *peer,
+                                          bool known)
+{
+    size_t first = known ? 0 : SESSION_URL_KNOWN_MAX;
+    size_t count = known ? SESSION_URL_KNOWN_MAX : SESSION_URL_UNKNOWN_MAX;
+    struct session_url_ask *place = NULL;
+    size_t same = 0;
+    for (size_t i = first; i < first + count; i++) {
+        struct session_url_ask *ask = &sup->urls.asks[i];
+        if (ask->phase == ASK_FREE)
+            place = ask;
+        else
+            same += addr_same_site(&ask->peer, peer);
+    }
+    return same < count / SESSION_URL_SHARE ? place : NULL;
+}
+
 /* NULL when too many are open, or without memory. */
 static struct session_url_ask *ask_new(struct supervisor *sup, struct process *web,
                                        const struct msg_session *m, const uint8_t *fragment,
                                        size_t len)
 {
-    struct session_url_ask *ask = NULL;
-    for (size_t i = 0; i < SESSION_URL_ASKS_MAX && !ask; i++) {
-        if (sup->urls.asks[i].phase == ASK_FREE)
-            ask = &sup->urls.asks[i];
-    }
+    bool known = publication_by_url(sup, m->url_id) || find_ended(sup, m->url_id);
+    struct session_url_ask *ask = find_place(sup, &m->peer, known);
     uint8_t *copy = ask ? malloc(len + 1) : NULL;
     if (!copy)
         return NULL;
@@ -200,6 +215,7 @@ static struct session_url_ask *ask_new(struct supervisor *sup, struct process *w
     *ask = (struct session_url_ask){.sup = sup,
                                     .phase = ASK_AUTH,
                                     .order = ++sup->next_number,
+                                    .peer = m->peer,
                                     .web = web,
                                     .web_request = m->request,
                                     .op = m->op,

@@ -13,8 +13,15 @@
 
 #define SESSION_URL_ENDED_MAX 256u     /* ended sessions whose reason can still be asked */
 #define SESSION_URL_ENDED_US 60000000u /* for so long */
-#define SESSION_URL_ASKS_MAX 64u       /* requests waiting for auth or a worker */
-#define SESSION_URL_WAIT_US 2000000u   /* and for so long */
+#define SESSION_URL_WAIT_US 2000000u   /* a request waits for auth and a worker */
+
+/* Requests that wait: on URLs of sessions that are or were, which none but their publishers know;
+ * and on any others, which are only asked about because a wrong token gets the same answer there.
+ * From one address an eighth of either. Beyond that 503. */
+#define SESSION_URL_KNOWN_MAX 256u
+#define SESSION_URL_UNKNOWN_MAX 64u
+#define SESSION_URL_ASKS_MAX (SESSION_URL_KNOWN_MAX + SESSION_URL_UNKNOWN_MAX)
+#define SESSION_URL_SHARE 8u
 
 struct supervisor;
 struct process;
@@ -40,6 +47,7 @@ struct session_url_ask {
     struct supervisor *sup;
     enum session_url_phase phase;
     uint64_t order; /* later ones have higher numbers; auth's answer bears it */
+    struct addr peer;
     struct process *web;
     uint64_t web_request;
     uint64_t session; /* from ASK_QUEUED on */
@@ -52,7 +60,7 @@ struct session_url_ask {
     struct loop_timer timer;
 };
 
-/* All zero at the start. */
+/* All zero at the start. The first SESSION_URL_KNOWN_MAX asks are for known URLs. */
 struct session_urls {
     struct session_url_end ended[SESSION_URL_ENDED_MAX];
     size_t ended_next;

@@ -89,12 +89,77 @@ static void H8_auth_learns_who_sends_a_token(void **state)
     assert_int_equal(publications(stage), 1);
 }
 
+#define UNKNOWN "00000000000000000000000000000000"
+
+static void delete_from(struct stage *stage, uint64_t request, uint8_t host, const char *url_id)
+{
+    struct msg_session m = {.request = request,
+                            .op = SESSION_DELETE,
+                            .peer = {.family = 4, .ip = {198, 51, 100, host}}};
+    memcpy(m.url_id, url_id, STREAM_URL_ID_LEN);
+    snprintf(m.token, sizeof(m.token), "wrong");
+    say(stage, &stage->web, MSG_SESSION, &m, NULL, 0);
+}
+
+/* Whoever has no session's URL takes no place from those who have. */
+static void W4_requests_on_unknown_urls_do_not_hold_up_sessions(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    size_t refused = 0;
+    for (uint64_t i = 0; i < SESSION_URL_ASKS_MAX; i++)
+        delete_from(stage, 100 + i, (uint8_t)(i % 250), UNKNOWN);
+    while (hear(&stage->web, MSG_SESSION_RESULT, &heard)) {
+        assert_int_equal(((const struct msg_session_result *)(const void *)heard.body)->status,
+                         503);
+        refused++;
+    }
+    assert_int_equal(refused, SESSION_URL_ASKS_MAX - SESSION_URL_UNKNOWN_MAX);
+    while (hear(&stage->auth, MSG_LEASE_ASK, &heard)) /* auth is slow */
+        ;
+    session(stage, SESSION_DELETE, m.url_id);
+    grant(stage, GRANT_OK, 0, 0);
+    assert_int_equal(session_result(stage).status, 200);
+    session(stage, SESSION_DELETE, m.url_id); /* its end is still known, and so is its URL */
+    grant(stage, GRANT_OK, 0, 0);
+    struct msg_session_result again = session_result(stage);
+    assert_int_equal(again.status, 404);
+    assert_int_equal(again.end_reason, END_DELETED);
+}
+
+static void W4_one_address_has_an_eighth_of_the_places(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    struct msg_publish_result live = go_live(stage, UINT64_MAX);
+    const struct {
+        const char *url_id;
+        uint64_t share;
+    } rows[] = {{UNKNOWN, SESSION_URL_UNKNOWN_MAX / SESSION_URL_SHARE},
+                {live.url_id, SESSION_URL_KNOWN_MAX / SESSION_URL_SHARE}};
+    for (size_t row = 0; row < 2; row++) {
+        for (uint64_t i = 0; i < rows[row].share; i++)
+            delete_from(stage, i, 1, rows[row].url_id);
+        assert_false(hear(&stage->web, MSG_SESSION_RESULT, &heard));
+        delete_from(stage, 77, 1, rows[row].url_id);
+        struct msg_session_result m = session_result(stage);
+        assert_int_equal(m.request, 77);
+        assert_int_equal(m.status, 503);
+        assert_true(m.retry_after_s > 0);
+        delete_from(stage, 78, 2, rows[row].url_id);
+        assert_false(hear(&stage->web, MSG_SESSION_RESULT, &heard));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(WHIP_30_delete_ends_and_the_url_tells_why),
         CASE(WHIP_74_delete_after_close_notify_ends_the_wait),
         CASE(W4_delete_needs_the_token_of_the_session),
+        CASE(W4_requests_on_unknown_urls_do_not_hold_up_sessions),
+        CASE(W4_one_address_has_an_eighth_of_the_places),
         CASE(H8_auth_learns_who_sends_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
