@@ -140,8 +140,10 @@ void media_free(struct media *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++)
+    for (size_t i = 0; i < MEDIA_RECEIVERS_MAX; i++) {
         receiver_done(&m->receivers[i]);
+        newcomer_forget(&m->newcomers[i]);
+    }
     free(m);
 }
 
@@ -185,16 +187,32 @@ static void begin_source(struct media *m, struct receiver *r, uint32_t ssrc)
     m->new_source = true;
 }
 
+/* A packet of another SSRC than the one that counts; true when it counts from now on. */
+static bool take_over(struct media *m, struct receiver *r, const struct rtp_packet *packet,
+                      bool is_new, uint64_t now_us)
+{
+    struct newcomer *n = &m->newcomers[lane_of(m, r)];
+    enum newcomer_verdict verdict = newcomer_judge(n, packet, is_new, now_us);
+    if (verdict == NEWCOMER_IGNORED)
+        return false;
+    begin_source(m, r, packet->ssrc);
+    if (verdict == NEWCOMER_PROVED)
+        receiver_push(r, &n->packet, now_us); /* never before what was passed on */
+    newcomer_forget(n);
+    return true;
+}
+
 static int take_packet(struct media *m, const struct rtpsource *source, bool is_new,
                        const struct rtp_packet *packet, uint64_t now_us)
 {
     struct receiver *r = receiver_at(m, source->track, source->layer);
     if (source->repair)
         return receiver_repair(r, packet, now_us);
-    if (is_new)
-        begin_source(m, r, packet->ssrc);
-    if (packet->ssrc == r->ssrc && r->has_ssrc) /* else a source that was replaced */
+    bool counts = r->has_ssrc && packet->ssrc == r->ssrc;
+    if (counts || take_over(m, r, packet, is_new, now_us)) {
+        newcomer_note_source(&m->newcomers[lane_of(m, r)], now_us);
         receiver_push(r, packet, now_us);
+    }
     m->unsupported = m->unsupported || r->unsupported;
     return 0;
 }
@@ -242,6 +260,7 @@ static void end_source(struct media *m, uint32_t ssrc, uint64_t now_us)
         if (!r->active || !r->has_ssrc || r->ssrc != ssrc)
             continue;
         receiver_end(r, now_us);
+        newcomer_note_end(&m->newcomers[i]);
         if (r == m->shown) {
             m->shown_us = 0;
             mute_layers(m, now_us);

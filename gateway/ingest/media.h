@@ -9,6 +9,7 @@
 #define SLUICE_INGEST_MEDIA_H
 
 #include "gateway/ingest/framer.h"
+#include "gateway/ingest/newcomer.h"
 #include "gateway/ingest/receiver.h"
 #include "gateway/ingest/roundtrip.h"
 #include "gateway/rtc/answer.h"
@@ -35,6 +36,7 @@ struct media_limits {
 struct media {
     const struct answer *answer;
     struct receiver receivers[MEDIA_RECEIVERS_MAX];
+    struct newcomer newcomers[MEDIA_RECEIVERS_MAX]; /* of each receiver */
     struct receiver *shown;
     uint64_t shown_us; /* arrival of its last unit */
     struct rtpsources sources;

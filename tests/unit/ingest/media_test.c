@@ -209,6 +209,58 @@ static void RTP_06_a_new_ssrc_replaces_the_source(void **state)
     assert_false(test_ring_next(&f->ring, &frame)); /* the old one stays out */
 }
 
+/* A packet of another source than the publisher's own, which names its track. */
+static void push_stranger(struct fixture *f, uint32_t ssrc, uint16_t sequence)
+{
+    const struct test_packet packet = {.ssrc = ssrc,
+                                       .pt = VIDEO_PT,
+                                       .marker = true,
+                                       .sequence = sequence,
+                                       .time = 777,
+                                       .mid = "v",
+                                       .payload = test_slice,
+                                       .len = sizeof(test_slice)};
+    int rc = push(f, &packet);
+    assert_true(rc == 0 || rc == -EDQUOT);
+}
+
+static void RTP_06_U12_single_packets_of_strangers_take_nothing_over(void **state)
+{
+    struct fixture *f = *state;
+    struct frame frame;
+    push_key(f, 1000);
+    assert_true(test_ring_next(&f->ring, &frame));
+    for (uint32_t i = 0; i < 2 * RTPSOURCE_MAX; i++) {
+        push_stranger(f, 0x4000 + i, 5);
+        assert_int_equal(push_video(f, test_slice, sizeof(test_slice), 4000 + 3000 * i, true), 0);
+        assert_true(test_ring_next(&f->ring, &frame));
+        assert_int_equal(frame.flags, 0);
+    }
+    assert_int_equal(f->media->receivers[TRACK_VIDEO].ssrc, VIDEO_SSRC);
+}
+
+static void RTP_06_a_source_that_was_replaced_may_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct frame frame;
+    push_key(f, 1000);
+    assert_true(test_ring_next(&f->ring, &frame));
+    f->now_us += NEWCOMER_PAUSE_US;
+    push_stranger(f, 0x4000, 5); /* the only one, but it came into a pause */
+    assert_int_equal(f->media->receivers[TRACK_VIDEO].ssrc, 0x4000);
+    f->now_us += NEWCOMER_RETURN_US / 2;
+    push_key(f, 40000);
+    assert_false(test_ring_next(&f->ring, &frame));
+    f->now_us += NEWCOMER_RETURN_US / 2;
+    push_key(f, 80000);
+    assert_int_equal(f->media->receivers[TRACK_VIDEO].ssrc, VIDEO_SSRC);
+    assert_true(test_ring_next(&f->ring, &frame));
+    assert_int_equal(frame.flags, FRAME_KEY | FRAME_GAP | FRAME_JUMP);
+    assert_int_equal(push_video(f, test_slice, sizeof(test_slice), 83000, true), 0);
+    assert_true(test_ring_next(&f->ring, &frame));
+    assert_int_equal(frame.flags, 0);
+}
+
 static void RTP_10_a_loss_holds_video_and_asks(void **state)
 {
     struct fixture *f = *state;
@@ -360,6 +412,8 @@ int main(void)
         TEST(U12_sources_are_limited),
         TEST(unknown_payload_types_are_refused),
         TEST(RTP_06_a_new_ssrc_replaces_the_source),
+        TEST(RTP_06_U12_single_packets_of_strangers_take_nothing_over),
+        TEST(RTP_06_a_source_that_was_replaced_may_come_back),
         TEST(RTP_10_a_loss_holds_video_and_asks),
         TEST(repairs_fill_holes),
         TEST(RTP_09_same_ssrc_repairs_fill_holes),
