@@ -8,14 +8,9 @@ the loopback.
 
 import asyncio
 import fractions
-import json
 import math
-import os
-import re
 import sys
-import urllib.error
 import urllib.parse
-import urllib.request
 
 import aioice.ice
 import numpy
@@ -23,24 +18,13 @@ from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from av import AudioFrame, VideoFrame
 
+from whip_client import ask, rerouted, say
+
 WIDTH, HEIGHT = 320, 240
 RATE, SAMPLES = 48000, 960
-HTTP_SECONDS = 10
 
 # aioice leaves the loopback out of its host candidates; here there shall be nothing else.
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
-
-
-def rerouted(answer):
-    port = os.environ.get("MEDIA_PORT")
-    if not port:
-        return answer
-    udp = re.sub(r"a=candidate:\S+ \d+ tcp .*\r\n", "", answer)
-    return re.sub(r"\d+ typ host", f"{port} typ host", udp)
-
-
-def say(event, **more):
-    print(json.dumps({"event": event, **more}), flush=True)
 
 
 class Picture(VideoStreamTrack):
@@ -70,20 +54,6 @@ class Tone(AudioStreamTrack):
         frame.sample_rate, frame.pts = RATE, start
         frame.time_base = fractions.Fraction(1, RATE)
         return frame
-
-
-def ask(method, url, token, body=None):
-    """One request: (status, headers, text)."""
-    headers = {"Authorization": f"Bearer {token}"}
-    if body is not None:
-        headers["Content-Type"] = "application/sdp"
-    data = None if body is None else body.encode()
-    request = urllib.request.Request(url, data=data, headers=headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:
-            return answer.status, answer.headers, answer.read().decode()
-    except urllib.error.HTTPError as refused:
-        return refused.code, refused.headers, refused.read().decode()
 
 
 def prefer(transceiver, codec):

@@ -6,14 +6,9 @@ With MEDIA_PORT set media goes to that port instead of the answer's: a relay's.
 Prints one JSON object a line: offer, answer, state, deleted, error.
 """
 
-import json
-import os
-import re
 import sys
 import threading
-import urllib.error
 import urllib.parse
-import urllib.request
 
 import gi
 
@@ -22,7 +17,8 @@ gi.require_version("GstSdp", "1.0")
 gi.require_version("GstWebRTC", "1.0")
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
-HTTP_SECONDS = 10
+from whip_client import ask, rerouted, say  # noqa: E402
+
 TWCC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 PICTURE = "video/x-raw,width=320,height=240,framerate=30/1"
 ENCODERS = {
@@ -36,18 +32,6 @@ ENCODERS = {
 }
 
 
-def rerouted(answer):
-    port = os.environ.get("MEDIA_PORT")
-    if not port:
-        return answer
-    udp = re.sub(r"a=candidate:\S+ \d+ tcp .*\r\n", "", answer)
-    return re.sub(r"\d+ typ host", f"{port} typ host", udp)
-
-
-def say(event, **more):
-    print(json.dumps({"event": event, **more}), flush=True)
-
-
 def pipeline_of(codec):
     encoder, name = ENCODERS[codec]
     twcc = f'extmap-1=(string)"{TWCC}"'
@@ -58,20 +42,6 @@ def pipeline_of(codec):
         f" audiotestsrc is-live=true volume=0.2 ! audioconvert ! opusenc ! rtpopuspay ! queue"
         f" ! application/x-rtp,media=audio,encoding-name=OPUS,payload=97,{twcc} ! peer."
     )
-
-
-def ask(method, url, token, body=None):
-    """One request: (status, headers, text)."""
-    headers = {"Authorization": f"Bearer {token}"}
-    if body is not None:
-        headers["Content-Type"] = "application/sdp"
-    data = None if body is None else body.encode()
-    request = urllib.request.Request(url, data=data, headers=headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:
-            return answer.status, answer.headers, answer.read().decode()
-    except urllib.error.HTTPError as refused:
-        return refused.code, refused.headers, refused.read().decode()
 
 
 class Publisher:

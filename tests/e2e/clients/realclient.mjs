@@ -46,7 +46,7 @@ export class RealClient {
 
     /** A script beside this file, run by Debian's Python. */
     static python(script, args, env) {
-        return new RealClient(PYTHON, [path.join(HERE, script), ...args], env);
+        return new RealClient(PYTHON, ['-B', path.join(HERE, script), ...args], env);
     }
 
     #keep(line) {
