@@ -1,5 +1,5 @@
 // Mutated offers through the whole gateway (W3 of threats.md): 201 or 4xx, nothing dies, nothing stays.
-// OFFERS (default 150) scales it; issue 3 asks for 1,000. SEED repeats a run.
+// OFFERS (default 150) scales it; 1,000 is the mark. SEED repeats a run.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';

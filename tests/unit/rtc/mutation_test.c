@@ -1,5 +1,5 @@
 /* Offers with mutations: always an answer that keeps the rules, or a 4xx with a reason (threats.md
- * W3). SLUICE_MUTATIONS sets how many (default 20,000), SLUICE_SEED the seed; issue 3 asks for
+ * W3). SLUICE_MUTATIONS sets how many (default 20,000), SLUICE_SEED the seed; the mark is
  * 1,000,000 in a sanitizer build. */
 #include "lib/base/writer.h"
 #include "tests/unit/rtc/answerbench.h"
