@@ -71,13 +71,17 @@ static bool is_late(struct conn *conn, uint64_t now_us)
     return false;
 }
 
+void conns_shut(struct conns *conns, struct conn *conn, uint64_t now_us)
+{
+    (void)shutdown(conn->fd, SHUT_RDWR);
+    conn_enter(conn, CONN_SHUT, now_us);
+    conns->reaped++;
+}
+
 void conns_sweep(struct conns *conns, uint64_t now_us)
 {
     for (struct conn *conn = conns->first; conn; conn = conn->next) {
-        if (!is_late(conn, now_us))
-            continue;
-        (void)shutdown(conn->fd, SHUT_RDWR);
-        conn_enter(conn, CONN_SHUT, now_us);
-        conns->reaped++;
+        if (is_late(conn, now_us))
+            conns_shut(conns, conn, now_us);
     }
 }

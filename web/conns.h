@@ -33,7 +33,7 @@ enum conn_phase {
     CONN_WAIT,
     CONN_WRITE,
     CONN_IDLE,
-    CONN_SHUT, /* the reaper has shut it */
+    CONN_SHUT, /* we have shut it */
 };
 
 struct conn {
@@ -57,6 +57,8 @@ void conns_add(struct conns *conns, struct conn *conn, uint64_t now_us);
 void conns_remove(struct conns *conns, struct conn *conn);
 /* Sets the phase and its deadline. */
 void conn_enter(struct conn *conn, enum conn_phase phase, uint64_t now_us);
+/* Shuts the connection now; the HTTP library closes it when it notices. */
+void conns_shut(struct conns *conns, struct conn *conn, uint64_t now_us);
 /* Shuts every connection whose deadline has passed. */
 void conns_sweep(struct conns *conns, uint64_t now_us);
 

@@ -51,7 +51,6 @@ void gate_line(struct gate *gate, struct slice target, struct slice version)
 
 static void check_length(struct gate *gate, struct slice value)
 {
-    gate->has_length = true;
     if (text_parse_u64(value, UINT64_MAX / 2, &gate->content_length))
         refuse(gate, 400);
 }
@@ -71,6 +70,8 @@ void gate_header(struct gate *gate, struct slice name, struct slice value)
         gate->lengths++;
         check_length(gate, value);
     }
+    if (slice_is_nocase(name, "Expect"))
+        gate->expects = slice_is_nocase(slice_trim(value), "100-continue");
     if (slice_is_nocase(name, "Transfer-Encoding")) {
         gate->encodings++;
         gate->chunked = true;
@@ -88,4 +89,15 @@ unsigned gate_verdict(const struct gate *gate)
     if (gate->http11 ? gate->hosts == 0 : gate->encodings > 0)
         return 400; /* RFC 9112 3.2 and 6.1 */
     return 0;
+}
+
+enum gate_body gate_body(const struct gate *gate, uint64_t limit, uint64_t max_dropped)
+{
+    bool has_body = gate->chunked || gate->content_length > 0;
+    bool waits = gate->expects && gate->http11; /* RFC 9110 10.1.1: HTTP/1.0 has no 100 */
+    if (gate->content_length > max_dropped)
+        return GATE_BODY_REFUSE;
+    if (!has_body || (limit > 0 && gate->content_length <= limit))
+        return GATE_BODY_TAKE;
+    return waits ? GATE_BODY_REFUSE : GATE_BODY_DROP;
 }

@@ -18,9 +18,15 @@ struct gate {
     unsigned lengths;
     unsigned encodings;
     unsigned authorizations;
-    bool has_length;
-    uint64_t content_length; /* when has_length */
+    uint64_t content_length; /* 0: none was named */
     bool chunked;
+    bool expects; /* 100-continue: the body waits for our word (RFC 9110 10.1.1) */
+};
+
+enum gate_body {
+    GATE_BODY_TAKE,
+    GATE_BODY_DROP,   /* read it, so that its sender gets to see the answer, and keep nothing */
+    GATE_BODY_REFUSE, /* answer at once: it has not been sent yet, or it is too long to be read */
 };
 
 /* The request line. target is what was sent; a space, a control byte or a first character other
@@ -34,5 +40,8 @@ void gate_header(struct gate *gate, struct slice name, struct slice value);
  * Host, Authorization, Content-Length or Transfer-Encoding, for both of the last two, for a coding
  * other than chunked, and for HTTP/1.1 without Host. */
 unsigned gate_verdict(const struct gate *gate);
+/* What becomes of the body, when the verdict is 0. limit: how much of it the head entitles its
+ * sender to (0: nothing); max_dropped: how much is read in vain at most. */
+enum gate_body gate_body(const struct gate *gate, uint64_t limit, uint64_t max_dropped);
 
 #endif

@@ -4,10 +4,10 @@
 #include "lib/base/clock.h"
 #include "lib/base/fd.h"
 #include "lib/base/secret.h"
-#include "lib/proto/stream.h"
 #include "web/body.h"
 #include "web/conns.h"
 #include "web/gate.h"
+#include "web/http_daemon.h"
 #include "web/http_response.h"
 
 #include <assert.h>
@@ -21,11 +21,6 @@
 
 #define ACCEPTS_PER_TURN 64
 #define RUNS_PER_TURN 8 /* of the library, while it says that it has more to do */
-
-/* TLS 1.2 or later, ECDHE and AEAD only (threats.md H11). */
-static const char tls_priorities[] =
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"
-    "-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE";
 
 struct http {
     struct loop *loop;
@@ -41,7 +36,7 @@ struct http {
     http_response_queue_fn queue; /* the library's */
     struct line *accepting;       /* handed to the library at this moment */
     struct line *awake;           /* handshakes to be parked after the library has run */
-    size_t body_bytes;            /* of all bodies being collected */
+    struct bodies bodies;         /* being collected */
     bool running;
 };
 
@@ -74,6 +69,7 @@ struct call {
     enum call_state state;
     struct gate gate;
     struct body body;
+    size_t body_limit;
     size_t target_len; /* what the client sent, also when target was cut */
     char target[];     /* NUL-terminated, at most REQUEST_TARGET_MAX characters */
 };
@@ -312,13 +308,6 @@ static void on_answered(struct request *request)
 
 /* ---- requests ---- */
 
-static size_t identity(void *ctx, struct MHD_Connection *connection, char *text)
-{
-    (void)ctx;
-    (void)connection;
-    return strlen(text); /* H5: nothing is percent-decoded */
-}
-
 /* MHD_OPTION_URI_LOG_CALLBACK: the request line has come. What is returned becomes *call_ctx. */
 static void *on_request_line(void *ctx, const char *target, struct MHD_Connection *connection)
 {
@@ -354,12 +343,54 @@ static enum MHD_Result on_header(void *ctx, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
-/* How much of a body its handler could want. */
-static size_t body_limit(enum request_method method)
+/* The request is complete, or its body does not matter. */
+static enum MHD_Result dispatch(struct call *call)
 {
-    if (method == METHOD_POST)
-        return STREAM_OFFER_MAX;
-    return method == METHOD_PATCH ? STREAM_FRAGMENT_MAX : 0;
+    struct http *http = call->http;
+    struct request *request = &call->request;
+    if (call->body.starved)
+        return refuse(call, 503, "The gateway is busy; try again.");
+    call->state = CALL_HANDLED;
+    request->body = slice_make(call->body.data, call->body.len);
+    request->body_too_large = call->body.too_large;
+    conn_enter(call->conn, CONN_WAIT, clock_now_us());
+    http->config.handle(http->config.ctx, request);
+    request->body = slice_make(NULL, 0);
+    body_drop(&http->bodies, &call->body);
+    if (request->answered)
+        return send_reply(call, request->reply);
+    request->resume = on_answered;
+    MHD_suspend_connection(call->connection);
+    return MHD_YES;
+}
+
+/* bodies_end_fn: another request needs the memory more. */
+static void on_body_end(void *ctx)
+{
+    struct call *call = ctx;
+    conns_shut(&call->http->conns, call->conn, clock_now_us());
+}
+
+/* What becomes of the request's body. With GATE_BODY_REFUSE the handler says what is wrong with a
+ * request that may have one. */
+static enum MHD_Result expect_body(struct call *call)
+{
+    struct http *http = call->http;
+    const struct request *request = &call->request;
+    size_t limit = http->config.body_limit(http->config.ctx, request);
+    enum gate_body plan = gate_body(&call->gate, limit, BODY_DISCARD_MAX);
+    call->body_limit = plan == GATE_BODY_TAKE ? limit : 0;
+    call->body.too_large = limit > 0 && plan != GATE_BODY_TAKE;
+    call->body.peer = request->peer;
+    call->body.ctx = call;
+    bool may_have_one = request->method == METHOD_POST || request->method == METHOD_PATCH;
+    if (plan == GATE_BODY_REFUSE && may_have_one)
+        return dispatch(call);
+    if (plan == GATE_BODY_REFUSE)
+        return refuse(call, 413, "The request's body is too big.");
+    call->state = CALL_BODY;
+    conn_enter(call->conn, CONN_BODY, clock_now_us());
+    return MHD_YES;
 }
 
 /* The header is complete. An answer from here makes the library close the connection, so only
@@ -378,32 +409,7 @@ static enum MHD_Result begin(struct call *call, const char *method, const char *
     unsigned status = gate_verdict(&call->gate);
     if (status)
         return refuse(call, status, "The request is not one that can be answered safely.");
-    if (call->gate.has_length && call->gate.content_length > BODY_DISCARD_MAX)
-        return refuse(call, 413, "The request's body is too big.");
-    call->state = CALL_BODY;
-    conn_enter(call->conn, CONN_BODY, clock_now_us());
-    return MHD_YES;
-}
-
-/* The request is complete. */
-static enum MHD_Result dispatch(struct call *call)
-{
-    struct http *http = call->http;
-    struct request *request = &call->request;
-    if (call->body.starved)
-        return refuse(call, 503, "The gateway is busy; try again.");
-    call->state = CALL_HANDLED;
-    request->body = slice_make(call->body.data, call->body.len);
-    request->body_too_large = call->body.too_large;
-    conn_enter(call->conn, CONN_WAIT, clock_now_us());
-    http->config.handle(http->config.ctx, request);
-    if (request->answered)
-        return send_reply(call, request->reply);
-    request->body = slice_make(NULL, 0);
-    body_drop(&call->body, &call->http->body_bytes);
-    request->resume = on_answered;
-    MHD_suspend_connection(call->connection);
-    return MHD_YES;
+    return expect_body(call);
 }
 
 /* The library's handler: once with the header, then for each piece of body, then once more. */
@@ -423,8 +429,8 @@ static enum MHD_Result on_call(void *ctx, struct MHD_Connection *connection, con
     case CALL_BODY:
         if (*upload_len > 0) {
             /* What is too much is read and dropped, so that the client gets to see the answer. */
-            int rc = body_take(&call->body, &call->http->body_bytes,
-                               body_limit(call->request.method), upload, *upload_len);
+            int rc = body_take(&call->http->bodies, &call->body, call->body_limit, upload,
+                               *upload_len, clock_now_us());
             *upload_len = 0;
             return rc ? MHD_NO : MHD_YES;
         }
@@ -453,39 +459,12 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ca
     assert(!call->request.wait.list);
     conn_enter(call->conn, CONN_IDLE, clock_now_us());
     ((struct line *)call->conn)->call = NULL;
-    body_drop(&call->body, &call->http->body_bytes);
+    body_drop(&call->http->bodies, &call->body);
     free(call);
     *call_ctx = NULL;
 }
 
 /* ---- life ---- */
-
-static int start_daemon(struct http *http)
-{
-    const struct http_config *c = &http->config;
-    struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};
-    /* No MHD_USE_TURBO: an idle connection would spin (findings/transcode.md 2, pitfall 2). */
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
-    if (c->certificate) {
-        const char *values[3] = {c->certificate, c->key, tls_priorities};
-        const enum MHD_OPTION options[3] = {MHD_OPTION_HTTPS_MEM_CERT, MHD_OPTION_HTTPS_MEM_KEY,
-                                            MHD_OPTION_HTTPS_PRIORITIES};
-        flags |= MHD_USE_TLS;
-        for (size_t i = 0; i < 3; i++) {
-            tls[i].option = options[i];
-            memcpy(&tls[i].ptr_value, &values[i], sizeof(values[i])); /* only read */
-        }
-        tls[3] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    }
-    http->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_call, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_URI_LOG_CALLBACK,
-        on_request_line, http, MHD_OPTION_UNESCAPE_CALLBACK, identity, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HTTP_POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls,
-        MHD_OPTION_END);
-    return http->daemon ? 0 : -EINVAL;
-}
 
 int http_new(struct loop *loop, struct peers *peers, const struct http_config *config,
              const int *listeners, size_t listener_count, struct http **out)
@@ -498,10 +477,16 @@ int http_new(struct loop *loop, struct peers *peers, const struct http_config *c
     http->loop = loop;
     http->peers = peers;
     http->config = *config;
+    http->bodies = (struct bodies){.peers = peers, .end = on_body_end};
     http->conns.tls = config->certificate != NULL;
     http->watch.fd = -1;
     http->queue = http_response_find_queue();
-    int rc = http->queue ? start_daemon(http) : -ENOSYS;
+    const struct http_daemon_calls calls = {.on_request_line = on_request_line,
+                                            .on_call = on_call,
+                                            .on_completed = on_completed,
+                                            .on_connection = on_connection,
+                                            .ctx = http};
+    int rc = http->queue ? http_daemon_start(config, &calls, &http->daemon) : -ENOSYS;
     if (rc)
         goto out;
     /* The key lives in the library now; the pointers are the caller's and may go. */

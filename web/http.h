@@ -1,5 +1,5 @@
-/* HTTP/1.1 on given listening sockets, by libmicrohttpd inside our loop. The only module that knows
- * the library.
+/* HTTP/1.1 on given listening sockets, by libmicrohttpd inside our loop. Only http*.c know the
+ * library.
  *
  * It accepts, limits and times connections (conns.h, peers.h), refuses ambiguous request heads
  * (gate.h), collects bodies, and hands complete requests to a handler, which answers at once or
@@ -20,6 +20,9 @@
 
 /* Answers request (request_answer) now, or later. */
 typedef void (*http_handler_fn)(void *ctx, struct request *request);
+/* How much of a body the request's head entitles it to, and so may be kept; 0: none, the handler
+ * says why. Only method, path, query, headers, secure and peer are set. */
+typedef size_t (*http_body_limit_fn)(void *ctx, const struct request *request);
 /* The reply for an error that the request never reaches its handler with; only method, path,
  * headers and peer are set. */
 typedef struct reply *(*http_problem_fn)(void *ctx, const struct request *request, unsigned status,
@@ -31,6 +34,7 @@ struct http_config {
     const char *certificate;          /* PEM chain; NULL: plain HTTP */
     const char *key;                  /* PEM; may be wiped after http_new */
     http_handler_fn handle;
+    http_body_limit_fn body_limit;
     http_problem_fn problem;
     void *ctx;
 };

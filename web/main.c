@@ -46,6 +46,12 @@ static void on_request(void *ctx, struct request *request)
     routes_handle(&web->routes, request, clock_now_us());
 }
 
+static size_t on_body(void *ctx, const struct request *request)
+{
+    const struct web *web = ctx;
+    return routes_body_limit(&web->routes, request);
+}
+
 static struct reply *on_problem(void *ctx, const struct request *request, unsigned status,
                                 const char *detail)
 {
@@ -197,6 +203,7 @@ static int open_all(struct web *web)
                                        .certificate = web->certificate,
                                        .key = web->key,
                                        .handle = on_request,
+                                       .body_limit = on_body,
                                        .problem = on_problem,
                                        .ctx = web};
     rc = http_new(loop, web->peers, &config, web->listeners, web->listener_count, &web->http);

@@ -71,13 +71,14 @@ static uint32_t *find(const struct peers *peers, struct client_key key)
     return at;
 }
 
-bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t limit)
+bool peers_take_many(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t n,
+                     uint32_t limit)
 {
     struct client_key key = client_key_of(addr);
     uint32_t index = *find(peers, key);
     if (index == NONE) {
         index = peers->free;
-        if (index == NONE || limit == 0)
+        if (index == NONE || n > limit)
             return false;
         struct entry *entry = &peers->entries[index];
         uint32_t *bucket = bucket_of(peers, key);
@@ -87,20 +88,26 @@ bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what wh
         entry->next = *bucket;
         *bucket = index;
     }
-    if (peers->entries[index].count[what] >= limit)
+    uint32_t *count = &peers->entries[index].count[what];
+    if (*count > limit || n > limit - *count)
         return false;
-    peers->entries[index].count[what]++;
+    *count += n;
     return true;
 }
 
-void peers_drop(struct peers *peers, const struct addr *addr, enum peers_what what)
+bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t limit)
+{
+    return peers_take_many(peers, addr, what, 1, limit);
+}
+
+void peers_drop_many(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t n)
 {
     struct client_key key = client_key_of(addr);
     uint32_t *at = find(peers, key);
     assert(*at != NONE);
     struct entry *entry = &peers->entries[*at];
-    assert(entry->count[what] > 0);
-    entry->count[what]--;
+    assert(entry->count[what] >= n);
+    entry->count[what] -= n;
     for (size_t i = 0; i < PEERS_WHAT_COUNT; i++) {
         if (entry->count[i] > 0)
             return;
@@ -109,6 +116,11 @@ void peers_drop(struct peers *peers, const struct addr *addr, enum peers_what wh
     *at = entry->next;
     entry->next = peers->free;
     peers->free = index;
+}
+
+void peers_drop(struct peers *peers, const struct addr *addr, enum peers_what what)
+{
+    peers_drop_many(peers, addr, what, 1);
 }
 
 uint32_t peers_count(const struct peers *peers, const struct addr *addr, enum peers_what what)

@@ -15,6 +15,7 @@ enum peers_what {
     PEERS_WAITER,  /* for parts */
     PEERS_PUBLISH, /* POST of an offer, waiting for its answer */
     PEERS_SESSION, /* request on a session URL, waiting for its answer */
+    PEERS_BODY,    /* BODY_UNITs of memory */
     PEERS_WHAT_COUNT,
 };
 
@@ -29,6 +30,11 @@ void peers_free(struct peers *peers); /* NULL allowed */
 bool peers_take(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t limit);
 /* Takes back one peers_take. */
 void peers_drop(struct peers *peers, const struct addr *addr, enum peers_what what);
+/* The same for n at once, all or nothing; n > 0. */
+bool peers_take_many(struct peers *peers, const struct addr *addr, enum peers_what what, uint32_t n,
+                     uint32_t limit);
+void peers_drop_many(struct peers *peers, const struct addr *addr, enum peers_what what,
+                     uint32_t n);
 uint32_t peers_count(const struct peers *peers, const struct addr *addr, enum peers_what what);
 
 #endif

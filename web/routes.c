@@ -28,13 +28,28 @@ static void refuse(const struct routes *routes, struct request *request, unsigne
     request_answer(request, routes_problem(routes, request, status, detail));
 }
 
+/* No Host at all is HTTP/1.0: a probe, never a browser. */
+static bool is_host_served(const struct routes *routes, struct slice host)
+{
+    return host.len == 0 || route_host_allowed(host, routes->page_host);
+}
+
+size_t routes_body_limit(const struct routes *routes, const struct request *request)
+{
+    struct route route;
+    if (route_parse(request->path, &route) || !is_host_served(routes, request->headers.host))
+        return 0;
+    return route.kind == ROUTE_WHIP || route.kind == ROUTE_SESSION
+               ? whip_body_limit(request, &route)
+               : 0;
+}
+
 void routes_handle(const struct routes *routes, struct request *request, uint64_t now_us)
 {
     struct route route;
     int rc = route_parse(request->path, &route);
     struct slice host = request->headers.host;
-    /* No Host at all is HTTP/1.0: a probe, never a browser. */
-    if (host.len > 0 && !route_host_allowed(host, routes->page_host)) {
+    if (!is_host_served(routes, host)) {
         refuse(routes, request, 421, "This name is not served here; see page_host.");
         return;
     }

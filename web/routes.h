@@ -9,6 +9,7 @@
 #include "web/streams.h"
 #include "web/whip.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* All borrowed. */
@@ -21,6 +22,9 @@ struct routes {
     const char *page_host;    /* further Host values, blank-separated */
     const char *cors_origins; /* of /whip */
 };
+
+/* How much of a body the request's head entitles it to; 0: routes_handle wants none. */
+size_t routes_body_limit(const struct routes *routes, const struct request *request);
 
 /* Answers the request now, or puts it aside to be answered later. */
 void routes_handle(const struct routes *routes, struct request *request, uint64_t now_us);

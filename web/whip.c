@@ -60,6 +60,18 @@ static void handle_endpoint(struct whip *whip, struct request *request, const st
     }
 }
 
+size_t whip_body_limit(const struct request *request, const struct route *route)
+{
+    bool offer = route->kind == ROUTE_WHIP && request->method == METHOD_POST;
+    bool fragment = route->kind == ROUTE_SESSION && request->method == METHOD_PATCH;
+    if (!offer && !fragment)
+        return 0;
+    if (!whip_desk_has_token(request) ||
+        !whip_desk_type_is(request, offer ? WHIP_REPLY_SDP_TYPE : WHIP_REPLY_FRAGMENT_TYPE))
+        return 0;
+    return offer ? STREAM_OFFER_MAX : STREAM_FRAGMENT_MAX;
+}
+
 void whip_handle(struct whip *whip, struct request *request, const struct route *route,
                  uint64_t now_us)
 {

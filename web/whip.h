@@ -12,6 +12,7 @@
 #include "web/request.h"
 #include "web/route.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define WHIP_PENDING_MAX 64u /* publishers waiting for an answer (W2) */
@@ -40,6 +41,10 @@ int whip_new(struct loop *loop, struct peers *peers, const struct whip_config *c
              struct whip **out);
 void whip_free(struct whip *whip); /* NULL allowed; answers what is pending with 503 */
 
+/* How much of a body the request's head entitles it to: STREAM_OFFER_MAX of a POST to the endpoint,
+ * STREAM_FRAGMENT_MAX of a PATCH to a session, each with a well-formed token and the right type;
+ * else 0 (W1: the token before anything else). Whatever is 0, whip_handle answers at once. */
+size_t whip_body_limit(const struct request *request, const struct route *route);
 /* A request of ROUTE_WHIP or ROUTE_SESSION: answered now or when the supervisor has. */
 void whip_handle(struct whip *whip, struct request *request, const struct route *route,
                  uint64_t now_us);

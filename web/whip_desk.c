@@ -2,6 +2,7 @@
 #include "web/whip_desk.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/secret.h"
 #include "web/bearer.h"
 #include "web/whip_reply.h"
 
@@ -25,10 +26,24 @@ void whip_desk_refuse(struct whip *whip, struct request *request, unsigned statu
 
 /* ---- the request's shape ---- */
 
+static bool may_have_token(const struct request *request)
+{
+    return request->secure || addr_is_loopback(&request->peer);
+}
+
+bool whip_desk_has_token(const struct request *request)
+{
+    char token[STREAM_TOKEN_MAX + 1];
+    if (!may_have_token(request) || bearer_parse(request->headers.authorization, token))
+        return false;
+    secret_wipe(token, sizeof(token));
+    return true;
+}
+
 bool whip_desk_token(struct whip *whip, struct request *request,
                      char out_token[STREAM_TOKEN_MAX + 1])
 {
-    if (!request->secure && !addr_is_loopback(&request->peer)) {
+    if (!may_have_token(request)) {
         whip_desk_refuse(whip, request, 403, "Tokens are taken over HTTPS only.", 0);
         return false;
     }

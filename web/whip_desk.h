@@ -41,6 +41,8 @@ struct whip_errand {
 void whip_desk_refuse(struct whip *whip, struct request *request, unsigned status,
                       const char *detail, unsigned retry_after_s);
 
+/* True when whip_desk_token will copy a token. */
+bool whip_desk_has_token(const struct request *request);
 /* Copies the token. False when the request has been refused: 401, or 403 for a token over plain
  * HTTP from another machine (WHIP-38). */
 bool whip_desk_token(struct whip *whip, struct request *request,

@@ -293,6 +293,7 @@ static void H1_slow_clients_are_cut_at_their_deadlines(void **state)
     post_offer(body, "Transfer-Encoding-Not: x\r\n", "");
     assert_true(webrig_listen(body, &a, false, WEBRIG_WAIT_MS)); /* 400: empty */
     webrig_say_text(body, "POST /whip/demo HTTP/1.1\r\n" WEBRIG_HOST "Authorization: Bearer x\r\n"
+                          "Content-Type: application/sdp\r\n"
                           "Content-Length: 1000\r\n\r\n");
     webrig_ask(idle, "GET", "/healthz", &a);
     unsigned ms = webrig_closed_after_ms(header, start_us, 300, "x");

@@ -112,8 +112,53 @@ static void H4_the_length_is_known(void **state)
     struct gate gate = {0};
     (void)state;
     gate_header(&gate, slice_of("content-LENGTH"), slice_of("65537"));
-    assert_true(gate.has_length);
     assert_int_equal(gate.content_length, 65537);
+}
+
+static enum gate_body body_plan(const char *head, uint64_t limit)
+{
+    struct gate gate = {0};
+    struct slice rest = slice_of(head);
+    gate_line(&gate, slice_of("/"), slice_cut(&rest, '\n'));
+    while (rest.len > 0) {
+        struct slice value = slice_cut(&rest, '\n');
+        struct slice name = slice_cut(&value, ':');
+        gate_header(&gate, name, slice_trim(value));
+    }
+    return gate_body(&gate, limit, 100);
+}
+
+static void W1_a_body_is_taken_only_when_the_head_entitles_to_it(void **state)
+{
+    (void)state;
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 10", 10), GATE_BODY_TAKE);
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 11", 10), GATE_BODY_DROP);
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 1", 0), GATE_BODY_DROP);
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 100", 0), GATE_BODY_DROP);
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 101", 0), GATE_BODY_REFUSE);
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 101", 10), GATE_BODY_REFUSE);
+    assert_int_equal(body_plan("HTTP/1.1\nTransfer-Encoding: chunked", 10), GATE_BODY_TAKE);
+    assert_int_equal(body_plan("HTTP/1.1\nTransfer-Encoding: chunked", 0), GATE_BODY_DROP);
+    assert_int_equal(body_plan("HTTP/1.1", 0), GATE_BODY_TAKE); /* there is none */
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 0", 0), GATE_BODY_TAKE);
+}
+
+/* Who asks before sending is told at once, not let send what is then dropped. */
+static void W1_an_expected_continue_is_refused_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(body_plan("HTTP/1.1\nExpect: 100-Continue\nContent-Length: 10", 10),
+                     GATE_BODY_TAKE);
+    assert_int_equal(body_plan("HTTP/1.1\nExpect: 100-continue\nContent-Length: 11", 10),
+                     GATE_BODY_REFUSE);
+    assert_int_equal(body_plan("HTTP/1.1\nContent-Length: 10\nexpect: 100-continue", 0),
+                     GATE_BODY_REFUSE);
+    assert_int_equal(body_plan("HTTP/1.1\nExpect: 100-continue\nTransfer-Encoding: chunked", 0),
+                     GATE_BODY_REFUSE);
+    assert_int_equal(body_plan("HTTP/1.1\nExpect: 100-continue", 0), GATE_BODY_TAKE);
+    assert_int_equal(body_plan("HTTP/1.0\nExpect: 100-continue\nContent-Length: 1", 0),
+                     GATE_BODY_DROP);
+    assert_int_equal(body_plan("HTTP/1.1\nExpect: 200-ok\nContent-Length: 1", 0), GATE_BODY_DROP);
 }
 
 int main(void)
@@ -123,6 +168,8 @@ int main(void)
         cmocka_unit_test(H3_ambiguous_heads_get_400),
         cmocka_unit_test(H4_long_targets_and_headers_have_their_own_status),
         cmocka_unit_test(H4_the_length_is_known),
+        cmocka_unit_test(W1_a_body_is_taken_only_when_the_head_entitles_to_it),
+        cmocka_unit_test(W1_an_expected_continue_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,12 +69,33 @@ static void H2_a_full_table_refuses_and_recovers(void **state)
     peers_free(peers);
 }
 
+static void H4_many_are_counted_all_or_nothing(void **state)
+{
+    struct peers *peers = NULL;
+    struct addr a = v4(1);
+    (void)state;
+    assert_int_equal(peers_new(8, &peers), 0);
+    assert_false(peers_take_many(peers, &a, PEERS_BODY, 17, 16));
+    assert_true(peers_take_many(peers, &a, PEERS_BODY, 10, 16));
+    assert_false(peers_take_many(peers, &a, PEERS_BODY, 7, 16));
+    assert_int_equal(peers_count(peers, &a, PEERS_BODY), 10);
+    assert_true(peers_take_many(peers, &a, PEERS_BODY, 6, 16));
+    assert_false(peers_take_many(peers, &a, PEERS_BODY, UINT32_MAX, 16));
+    assert_false(peers_take_many(peers, &a, PEERS_BODY, 1, 3));
+    peers_drop_many(peers, &a, PEERS_BODY, 15);
+    assert_int_equal(peers_count(peers, &a, PEERS_BODY), 1);
+    peers_drop(peers, &a, PEERS_BODY);
+    assert_int_equal(peers_count(peers, &a, PEERS_BODY), 0);
+    peers_free(peers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(H2_limit_is_per_address_and_kind),
         cmocka_unit_test(H2_an_ipv6_network_is_one_client),
         cmocka_unit_test(H2_a_full_table_refuses_and_recovers),
+        cmocka_unit_test(H4_many_are_counted_all_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,6 +213,33 @@ static void WHIP_09_errors_before_the_handler_have_cors(void **state)
     reply_unref(reply);
 }
 
+static void W1_only_publishing_takes_bodies(void **state)
+{
+    static const struct {
+        enum request_method method;
+        const char *path;
+        const char *host;
+        size_t limit;
+    } cases[] = {
+        {METHOD_POST, "/whip/demo", "localhost", STREAM_OFFER_MAX},
+        {METHOD_POST, "/whip/demo", "live.example.org", STREAM_OFFER_MAX},
+        {METHOD_POST, "/whip/demo", "evil.example", 0},
+        {METHOD_POST, "/whip/../demo", "localhost", 0},
+        {METHOD_POST, "/", "localhost", 0},
+        {METHOD_POST, "/live/demo/index.m3u8", "localhost", 0},
+        {METHOD_GET, "/whip/demo", "localhost", 0},
+    };
+    struct routes_rig *r = *state;
+    static struct request request;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        rig_request(&request, cases[i].method, cases[i].path);
+        request.headers.host = slice_of(cases[i].host);
+        request.headers.authorization = slice_of("Bearer secret");
+        request.headers.content_type = slice_of("application/sdp");
+        assert_int_equal(routes_body_limit(&r->routes, &request), cases[i].limit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +252,7 @@ int main(void)
         IN_RIG(Pages_come_from_the_embedded_files),
         IN_RIG(Assets_are_packed_and_revalidated),
         IN_RIG(WHIP_09_errors_before_the_handler_have_cors),
+        IN_RIG(W1_only_publishing_takes_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

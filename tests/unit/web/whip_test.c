@@ -245,6 +245,52 @@ static void WHIP_50_no_link_leaves_before_authentication(void **state)
     whip_rig_free(rig);
 }
 
+static size_t body_limit(const struct request *r)
+{
+    struct route route;
+    assert_int_equal(route_parse(r->path, &route), 0);
+    return whip_body_limit(r, &route);
+}
+
+static void W1_a_body_is_for_who_has_a_token_and_the_right_type(void **state)
+{
+    static const char *const no_tokens[] = {"", "Bearer", "Bearer a b", "Basic secret",
+                                            "Bearer \x01"};
+    static struct request r;
+    (void)state;
+    offer_init(&r);
+    assert_int_equal(body_limit(&r), STREAM_OFFER_MAX);
+    r.headers.content_type = slice_of("application/SDP; charset=utf-8"); /* WHIP-02 */
+    assert_int_equal(body_limit(&r), STREAM_OFFER_MAX);
+    r.headers.content_type = slice_of(FRAGMENT_TYPE);
+    assert_int_equal(body_limit(&r), 0);
+    patch_init(&r, "*");
+    assert_int_equal(body_limit(&r), STREAM_FRAGMENT_MAX);
+    r.headers.content_type = slice_of("application/sdp");
+    assert_int_equal(body_limit(&r), 0);
+    for (size_t i = 0; i < sizeof(no_tokens) / sizeof(no_tokens[0]); i++) {
+        offer_init(&r);
+        r.headers.authorization = slice_of(no_tokens[i]);
+        assert_int_equal(body_limit(&r), 0);
+        patch_init(&r, "*");
+        r.headers.authorization = slice_of(no_tokens[i]);
+        assert_int_equal(body_limit(&r), 0);
+    }
+    offer_init(&r);
+    r.peer.ip[0] = 192; /* WHIP-38 */
+    assert_int_equal(body_limit(&r), 0);
+    r.secure = true;
+    assert_int_equal(body_limit(&r), STREAM_OFFER_MAX);
+    offer_init(&r);
+    r.method = METHOD_PATCH;
+    assert_int_equal(body_limit(&r), 0);
+    patch_init(&r, "*");
+    r.method = METHOD_POST;
+    assert_int_equal(body_limit(&r), 0);
+    delete_init(&r);
+    assert_int_equal(body_limit(&r), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +307,7 @@ int main(void)
         IN_RIG(I5_results_that_cannot_be_are_refused),
         cmocka_unit_test(WHIP_49_each_server_has_a_link_line_of_its_own),
         cmocka_unit_test(WHIP_50_no_link_leaves_before_authentication),
+        IN_RIG(W1_a_body_is_for_who_has_a_token_and_the_right_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
