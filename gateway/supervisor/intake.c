@@ -61,7 +61,7 @@ const struct intake_refusal *intake_check_grant(const struct publication *p,
     return &answers[grant->verdict];
 }
 
-/* Those that auth has let in; one that is about to be replaced makes room for its successor. */
+/* The streams that auth has let in; who is to replace another needs no room of its own. */
 const struct intake_refusal *intake_check_room(const struct publication *p)
 {
     static const struct intake_refusal full = {503, 5,
@@ -70,7 +70,7 @@ const struct intake_refusal *intake_check_room(const struct publication *p)
     size_t count = 0;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         const struct publication *other = sup->publications[i];
-        count += other && other != p && other->session != p->replaces &&
+        count += other && other != p && other->session != p->replaces && other->replaces == 0 &&
                  other->state != PUBLICATION_ASKED && other->state != PUBLICATION_ENDING;
     }
     return count >= sup->conf.max_streams ? &full : NULL;

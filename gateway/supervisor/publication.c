@@ -1,6 +1,7 @@
 #include "gateway/supervisor/publication.h"
 
 #include "gateway/supervisor/candidates.h"
+#include "gateway/supervisor/deadline.h"
 #include "gateway/supervisor/fragment.h"
 #include "gateway/supervisor/intake.h"
 #include "gateway/supervisor/supervisor.h"
@@ -15,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 static const char *const state_names[] = {
     [PUBLICATION_ASKED] = "asked",     [PUBLICATION_WAITING] = "waiting",
@@ -59,7 +58,8 @@ struct publication *publication_by_stream(struct supervisor *sup, const char *st
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct publication *p = sup->publications[i];
         if (p && p->state != PUBLICATION_ENDING && p->state != PUBLICATION_ASKED &&
-            strcmp(p->stream, stream) == 0 && (!found || p->state == PUBLICATION_LIVE))
+            !takeover_is_heir(p) && strcmp(p->stream, stream) == 0 &&
+            (!found || p->state == PUBLICATION_LIVE))
             found = p;
     }
     return found;
@@ -153,6 +153,28 @@ static void refuse(struct publication *p, uint16_t status, uint16_t retry_after_
     publication_free(p);
 }
 
+static void start_playback(struct publication *p)
+{
+    uint64_t bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
+                                            : (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
+    int rc = playback_begin(p->sup, p->stream, p->session, p->renditions, bps);
+    if (rc)
+        log_event(LOG_ERROR, "playback_failed", "stream=%s error=%d", p->stream, -rc);
+}
+
+/* The place of this session is free. Viewers go on in the same playlist if it may be continued. */
+static void hand_on(struct supervisor *sup, uint64_t session)
+{
+    struct publication *next = takeover_successor(sup, session);
+    if (!next)
+        return;
+    next->replaces = 0;
+    if (next->state != PUBLICATION_LIVE)
+        return;
+    loop_timer_cancel(&sup->loop, &next->wait_timer);
+    start_playback(next);
+}
+
 void publication_end(struct publication *p, enum end_reason reason)
 {
     struct supervisor *sup = p->sup;
@@ -166,6 +188,8 @@ void publication_end(struct publication *p, enum end_reason reason)
         return;
     }
     p->reason = reason;
+    p->replaces = 0;
+    loop_timer_cancel(&sup->loop, &p->wait_timer);
     log_event(LOG_INFO, "end", "session=%llu stream=%s token=%s reason=%s at_us=%llu",
               (unsigned long long)p->session, p->stream, p->grant.token_id, end_reason_name(reason),
               (unsigned long long)clock_now_us());
@@ -176,6 +200,7 @@ void publication_end(struct publication *p, enum end_reason reason)
     fragment_drop(p);
     playback_finish(sup, p->stream, p->session, reason);
     enter(p, PUBLICATION_ENDING);
+    hand_on(sup, p->session);
     if (p->ingest)
         process_end(p->ingest);
     else
@@ -346,36 +371,6 @@ void publication_on_worker(struct supervisor *sup)
         start_ingest(oldest);
 }
 
-static void on_deadline(void *ctx, uint32_t events)
-{
-    struct publication *p = ctx;
-    uint64_t expirations;
-    (void)events;
-    /* or it would wake us again and again until the worker has gone */
-    (void)!read(p->deadline.fd, &expirations, sizeof(expirations));
-    publication_end(p, END_LIMIT);
-}
-
-/* CLOCK_BOOTTIME: time asleep counts, a changed wall clock does not (T1, T4). */
-static int arm_deadline(struct publication *p)
-{
-    uint64_t us = p->grant.remaining_us;
-    if (us == UINT64_MAX)
-        return 0;
-    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(us / CLOCK_SECOND_US),
-                                         .tv_nsec = (long)(us % CLOCK_SECOND_US) * 1000 + 1}};
-    p->end_at_boottime_us = clock_boottime_us() + us;
-    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    int rc = timerfd_settime(fd, 0, &at, NULL) < 0 ? -errno : 0;
-    if (rc == 0)
-        rc = loop_add(&p->sup->loop, &p->deadline, fd, EPOLLIN, on_deadline, p);
-    if (rc)
-        fd_close(&fd);
-    return rc;
-}
-
 /* NULL: it may go on; p->replaces is set when that takes the stream over. */
 static const struct intake_refusal *judge(struct publication *p)
 {
@@ -385,7 +380,9 @@ static const struct intake_refusal *judge(struct publication *p)
     const struct intake_refusal *why = intake_check_grant(p, &p->grant);
     if (why)
         return why;
-    switch (takeover_judge(p, clock_now_us(), &p->replaces)) {
+    enum takeover verdict = takeover_judge(p, clock_now_us(), &p->replaces);
+    p->replaces_stale = verdict == TAKEOVER_STALE;
+    switch (verdict) {
     case TAKEOVER_REFUSED:
         return &taken;
     case TAKEOVER_REFUSED_OWN:
@@ -412,7 +409,7 @@ void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *
         refuse_by(p, why);
         return;
     }
-    int rc = arm_deadline(p);
+    int rc = deadline_arm(p);
     if (rc) {
         refuse(p, 503, 5, "The gateway is out of descriptors.");
         return;
@@ -422,15 +419,6 @@ void publication_on_grant(struct supervisor *sup, const struct msg_lease_grant *
 }
 
 /* ---- living ---- */
-
-static void start_playback(struct publication *p, uint32_t renditions)
-{
-    uint64_t bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
-                                            : (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
-    int rc = playback_begin(p->sup, p->stream, p->session, renditions, bps);
-    if (rc)
-        log_event(LOG_ERROR, "playback_failed", "stream=%s error=%d", p->stream, -rc);
-}
 
 void publication_on_mapped(struct publication *p)
 {
@@ -473,13 +461,29 @@ void publication_restart(struct publication *p, const char *ufrag, const char *p
               p->stream);
 }
 
-/* Only now: a bad offer has cut nobody. Viewers go on in the same playlist. */
 static void take_over(struct publication *p)
 {
     struct publication *old = publication_by_session(p->sup, p->replaces);
-    if (p->replaces != 0 && old && old->state == PUBLICATION_LIVE)
+    if (old)
         publication_end(old, END_REPLACED);
-    p->replaces = 0;
+}
+
+static void on_heir_over(void *ctx)
+{
+    publication_end(ctx, END_NOT_STARTED);
+}
+
+/* Only now: a bad offer has cut nobody. Nor does one that will never connect, unless there is
+ * nothing to cut. */
+static void settle(struct publication *p)
+{
+    if (p->replaces == 0)
+        start_playback(p);
+    else if (p->replaces_stale)
+        take_over(p);
+    else
+        loop_timer_set(&p->sup->loop, &p->wait_timer, p->accepted_us + PUBLICATION_HEIR_US,
+                       on_heir_over, p);
 }
 
 void publication_on_answer(struct publication *p, const struct msg_answer *m, const uint8_t *answer,
@@ -498,6 +502,7 @@ void publication_on_answer(struct publication *p, const struct msg_answer *m, co
     secret_random(random, sizeof(random));
     text_hex(random, sizeof(random), p->url_id);
     new_etag(p);
+    p->renditions = m->renditions;
     memcpy(p->ufrag, m->ufrag, sizeof(p->ufrag));
     memcpy(p->pwd, m->pwd, sizeof(p->pwd));
     free(p->offer);
@@ -510,8 +515,7 @@ void publication_on_answer(struct publication *p, const struct msg_answer *m, co
               (unsigned long long)p->session, p->stream, p->grant.token_id,
               (unsigned long long)((clock_now_us() - p->started_us) / 1000));
     answer_web(p, 201, 0, "", answer, answer_len);
-    take_over(p);
-    start_playback(p, m->renditions);
+    settle(p);
 }
 
 void publication_on_state(struct publication *p, const struct msg_ingest_state *m)
@@ -525,6 +529,8 @@ void publication_on_state(struct publication *p, const struct msg_ingest_state *
     if (m->state == INGEST_KEYED) {
         p->keyed = true;
         p->keyed_us = clock_now_us();
+        if (takeover_is_heir(p))
+            take_over(p);
     }
     if (m->state == INGEST_ENDED)
         publication_end(p, m->reason);

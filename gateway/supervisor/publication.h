@@ -2,7 +2,8 @@
  *
  *   POST -> ASKED (auth is asked) -> WAITING (for a warm worker) -> OFFERED (worker has the offer)
  *        -> LIVE (201 was given) -> ENDING (worker told to end, killed after 300 ms) -> gone
- * A stream has at most one LIVE publication and one before it, which takes its place when LIVE.
+ * A stream has at most one LIVE publication with the playback and one more, which is to replace it:
+ * being set up, or LIVE as its heir (takeover.h).
  * Nothing of a refused request remains: every way out of a state before LIVE answers web, gives the
  * lease back and frees the publication (WHIP-03). Only enter() in publication.c changes a state. */
 #ifndef SLUICE_SUPERVISOR_PUBLICATION_H
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #define PUBLICATION_WAIT_US 2000000u      /* from the POST to the worker's answer (WHIP-13) */
+#define PUBLICATION_HEIR_US 12000000u     /* from its 201 to its keys; its worker says 10 s */
 #define PUBLICATION_OLD_PAIR_US 30000000u /* checks with the pair before an ICE restart */
 
 struct supervisor;
@@ -36,7 +38,9 @@ struct publication {
     bool keyed;  /* SRTP keys exist: no longer half-open */
     bool mapped; /* the ring is sealed */
     uint64_t keyed_us;
-    uint64_t replaces;          /* the live session that goes when this one goes LIVE; 0 = none */
+    uint64_t replaces;          /* a LIVE session, whose place this one is to take; 0 = none */
+    bool replaces_stale;        /* at its 201, not when it has keys */
+    uint32_t renditions;        /* of its playback; from the answer */
     uint32_t next_ingest_state; /* the worker's states come in order, each once */
     uint64_t paths_given;       /* MSG_PATH and MSG_PATH_BYTES that it has not given back */
     unsigned strays_given;      /* MSG_STRAY, up to a limit: as many MSG_PATH_WANT it may send */
@@ -93,8 +97,8 @@ void publication_end_all(struct supervisor *sup, enum end_reason reason);
 size_t publication_end_stream(struct supervisor *sup, const char *stream, enum end_reason reason);
 
 struct publication *publication_by_session(struct supervisor *sup, uint64_t session);
-struct publication *publication_by_stream(struct supervisor *sup,
-                                          const char *stream); /* LIVE, else being set up */
+/* The one that has the playback, else the one that is being set up; never an heir. */
+struct publication *publication_by_stream(struct supervisor *sup, const char *stream);
 struct publication *publication_by_url(struct supervisor *sup, const char *url_id); /* LIVE */
 struct publication *publication_by_lease(struct supervisor *sup, uint64_t lease_id);
 

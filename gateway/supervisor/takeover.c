@@ -14,7 +14,23 @@ static bool is_stale(const struct publication *p, uint64_t now_us)
     return now_us < alive_us || now_us - alive_us > TAKEOVER_STALE_US;
 }
 
-/* The other publications of p's stream that auth has let in; NULL where there is none. */
+bool takeover_is_heir(const struct publication *p)
+{
+    return p->state == PUBLICATION_LIVE && p->replaces != 0;
+}
+
+struct publication *takeover_successor(struct supervisor *sup, uint64_t session)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *p = sup->publications[i];
+        if (p && p->state != PUBLICATION_ENDING && p->replaces == session)
+            return p;
+    }
+    return NULL;
+}
+
+/* The other publications of p's stream that auth has let in: the one that has the playback, and one
+ * that is to come after it. NULL where there is none. */
 static void find_rivals(const struct publication *p, const struct publication **out_live,
                         const struct publication **out_pending)
 {
@@ -22,10 +38,11 @@ static void find_rivals(const struct publication *p, const struct publication **
         const struct publication *other = p->sup->publications[i];
         if (!other || other == p || strcmp(other->stream, p->stream) != 0)
             continue;
-        if (other->state == PUBLICATION_LIVE)
-            *out_live = other;
-        if (other->state == PUBLICATION_WAITING || other->state == PUBLICATION_OFFERED)
+        if (other->state == PUBLICATION_WAITING || other->state == PUBLICATION_OFFERED ||
+            takeover_is_heir(other))
             *out_pending = other;
+        else if (other->state == PUBLICATION_LIVE)
+            *out_live = other;
     }
 }
 
@@ -37,9 +54,10 @@ enum takeover takeover_judge(const struct publication *p, uint64_t now_us, uint6
         return TAKEOVER_FREE;
     const struct publication *rival = pending ? pending : live;
     bool own = strncmp(rival->grant.token_id, p->grant.token_id, sizeof(p->grant.token_id)) == 0;
-    if (!pending && (p->grant.clash == CLASH_TAKE_OVER || (own && is_stale(live, now_us)))) {
+    bool stale = !pending && own && is_stale(live, now_us);
+    if (stale || (!pending && p->grant.clash == CLASH_TAKE_OVER)) {
         *out_old = live->session;
-        return TAKEOVER_ALLOWED;
+        return stale ? TAKEOVER_STALE : TAKEOVER_ALLOWED;
     }
     return own ? TAKEOVER_REFUSED_OWN : TAKEOVER_REFUSED;
 }

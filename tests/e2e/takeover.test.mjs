@@ -204,6 +204,43 @@ work('W5 a token of policy take-over cuts a live one, without loss of a playlist
     assert.equal(streams.find((s) => s.stream === 'contested').token, second.id);
 });
 
+work('W5 a take-over that never connects leaves a live one as it is', async (t) => {
+    const first = await on.gateway.token('spared');
+    const second = await on.gateway.token('spared', '--on-clash', 'take-over');
+    const old = await live('spared', first.token);
+    const viewer = (on.viewer = follow('spared'));
+    const answer = await on.posts.post('spared', { token: second.token, body: on.offer });
+    assert.equal(answer.status, 201, answer.text);
+    const before = await mediaPlaylist(on.gateway, 'spared');
+    const gone = await until(
+        'its end without keys',
+        async () => {
+            const now = await on.posts.send('GET', answer.headers.location, {});
+            return now.status === 404 && now;
+        },
+        20000,
+    );
+    assert.match(gone.text, /No connection was made/);
+    await until('more parts', async () => (await mediaPlaylist(on.gateway, 'spared')).last !== before.last);
+    const seen = await viewer.stop();
+    const { text, last } = await mediaPlaylist(on.gateway, 'spared');
+    const list = segments(text);
+    t.diagnostic(`${list.length} segments, ${seen.reads} playlists read`);
+    assert.ok(list.length > 0 && last);
+    assert.equal(list.filter((s) => s.breaks || s.session !== list[0].session).length, 0);
+    assert.deepEqual(
+        { ended: seen.ended, gone: seen.gone, backwards: seen.backwards },
+        { ended: false, gone: 0, backwards: 0 },
+    );
+    assert.equal(old.process.exitCode, null);
+    const { streams } = await on.gateway.ctl('stream', 'list');
+    assert.equal(streams.find((s) => s.stream === 'spared').token, first.id);
+    const viewer2 = (on.viewer = follow('spared')); // and one that does connect is let in as ever
+    assert.equal((await insist('spared', second.token)).tries, 1);
+    const { list: joined } = await assertContinued('spared', viewer2);
+    assert.equal(joined.filter((s) => s.breaks).length, 1);
+});
+
 work('W5 policy refuse leaves a live one alone, silent or not', async () => {
     const first = await on.gateway.token('defended');
     const second = await on.gateway.token('defended', '--on-clash', 'refuse');

@@ -112,6 +112,7 @@ static inline int teardown(void **state)
 {
     struct stage *stage = *state;
     struct supervisor *sup = &stage->sup;
+    session_url_free_all(sup);
     playback_free_all(sup);
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct publication *p = sup->publications[i];

@@ -1,6 +1,6 @@
 /* A stream that is being published already. */
 #include "gateway/supervisor/takeover.h"
-#include "tests/unit/supervisor/supervisor_stage.h"
+#include "tests/unit/supervisor/takeover_stage.h"
 
 static void WHIP_23_a_second_publisher_gets_409(void **state)
 {
@@ -16,58 +16,6 @@ static void WHIP_23_a_second_publisher_gets_409(void **state)
     grant(stage, GRANT_BUSY, 0, 0); /* the same one-stream token */
     assert_int_equal(result(stage).status, 409);
     assert_int_equal(publications(stage), 1);
-}
-
-#define STREAM "demo"
-
-/* The second publisher's POST, with a token of that policy; its worker is a fresh one. */
-static void challenge(struct stage *stage, const char *token_id, enum grant_clash clash,
-                      struct player *old_ingest)
-{
-    const struct grant grant = {.verdict = GRANT_OK,
-                                .lease_id = LEASE + 1,
-                                .remaining_us = UINT64_MAX,
-                                .clash = (uint8_t)clash};
-    relieve(stage, &stage->ingest, PROCESS_INGEST, old_ingest);
-    post(stage, 2, STREAM);
-    grant_as(stage, token_id, &grant);
-}
-
-/* The live session, with keys since long ago and its last packet that long ago. */
-static struct publication *make_silent(struct stage *stage, uint64_t silent_us)
-{
-    struct publication *p = publication_by_stream(&stage->sup, STREAM);
-    struct msg_ingest_state keyed = {.session = p->session, .state = INGEST_KEYED};
-    struct stats stats = {.last_packet_us = clock_now_us() - silent_us};
-    say(stage, &stage->ingest, MSG_INGEST_STATE, &keyed, NULL, 0);
-    say(stage, &stage->ingest, MSG_STATS, &stats, NULL, 0);
-    assert_true(p->keyed);
-    p->keyed_us = 1;
-    return p;
-}
-
-/* Ends what challenge left: both workers, in either order. */
-static void finish(struct stage *stage, struct player *old_ingest)
-{
-    struct publication *p = old_ingest->process->owner;
-    if (p)
-        publication_on_ingest_exit(p);
-    leave(stage, old_ingest);
-}
-
-static void assert_replaced(struct stage *stage, const struct player *old_ingest,
-                            const char *old_url)
-{
-    struct heard heard;
-    assert_true(hear(old_ingest, MSG_END, &heard));
-    assert_int_equal(((const struct msg_end *)(const void *)heard.body)->reason, END_REPLACED);
-    assert_true(hear(&stage->edge, MSG_FORGET, &heard));
-    assert_true(hear(&stage->auth, MSG_LEASE_RELEASE, &heard));
-    assert_int_equal(((const struct msg_lease_release *)(const void *)heard.body)->lease_id, LEASE);
-    session(stage, SESSION_GET, old_url);
-    struct msg_session_result gone = session_result(stage);
-    assert_int_equal(gone.status, 404);
-    assert_int_equal(gone.end_reason, END_REPLACED);
 }
 
 static void WHIP_23_a_living_session_of_ones_own_is_tried_again(void **state)
@@ -180,11 +128,17 @@ static void W5_take_over_cuts_whatever_is_live(void **state)
     make_silent(stage, 0);
     relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old_transcode);
     challenge(stage, "t_two", CLASH_TAKE_OVER, &old);
-    answer_offer(stage, 201);
+    uint64_t next = answer_offer(stage, 201);
     assert_int_equal(result(stage).status, 201);
+    assert_false(hear(&old, MSG_END, &heard)); /* an answer is no proof that it can connect */
+    get_keys(stage, next);
     assert_replaced(stage, &old, first.url_id);
     pong(stage, &old_transcode);
-    assert_int_equal(bound(stage).continues, 1);
+    struct msg_transcode_bind m = bound(stage);
+    assert_int_equal(m.session, next);
+    assert_int_equal(m.continues, 1);
+    assert_int_equal(m.next_msn, 501);
+    assert_int_equal(m.next_discontinuity, 1);
     while (hear(&stage->web, MSG_STREAM_STATE, &heard))
         assert_int_not_equal(((const struct msg_stream_state *)(const void *)heard.body)->state,
                              STREAM_ENDED);
