@@ -27,7 +27,7 @@
 #define VIDEO_DROP_US 300000
 #define VIDEO_SPARSE_US 100000
 #define VIDEO_CHANGE_US                                                                            \
-    500000 /* formats change at most that often (M8); frames between are dropped */
+    1000000 /* formats change at most that often (M8); frames between are dropped */
 
 struct video_config {
     uint32_t part_us;

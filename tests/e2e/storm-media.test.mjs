@@ -110,17 +110,18 @@ test('U11 SEC-13 an outage of 40,000 packets with a rollover', { timeout: 60000 
     assert.ok(missing <= 30 + IN_FLIGHT, `${missing} frames are more than a second`);
 });
 
-test('U12 20,000 authentic SSRCs', { timeout: 90000 }, async (t) => {
+test('U12 RTP-06 20,000 authentic SSRCs', { timeout: 90000 }, async (t) => {
     const neighbour = await publish('beside-ssrcs');
     const pps = Math.ceil(20000 / SECONDS);
     const began = Date.now();
     const hostile = await publish('ssrcs', ['--ssrc-storm', String(pps), ...scale()]);
     const halves = await watchStorm(hostile, began);
-    const { sent } = await hostile.ended();
+    const { sent, got } = await hostile.ended();
     t.diagnostic(`${sent.strangers} SSRCs; ${growth(halves)}`);
     assert.ok(sent.ok && sent.strangers >= 20000);
     assert.ok(halves[0].own + halves[1].own <= GROWTH_KIB);
     assert.ok(halves[1].cpu <= halves[0].cpu * 2, 'each costs what the first cost');
+    whole({ sent, got }, 'the publisher'); // RTP-06: single packets take nothing over
     whole(await neighbour.stop(), 'the neighbour', IN_FLIGHT);
 });
 
