@@ -18,6 +18,14 @@ struct decoder {
     AVFrame *next;
 };
 
+/* FFmpeg itself compares only what is shown with max_pixels: what is cropped takes memory too. */
+static int get_buffer(AVCodecContext *codec, AVFrame *picture, int flags)
+{
+    if ((int64_t)picture->width * picture->height > codec->max_pixels)
+        return AVERROR(EINVAL);
+    return avcodec_default_get_buffer2(codec, picture, flags);
+}
+
 static int open_codec(struct decoder *d, const AVCodec *codec, const struct decoder_config *config)
 {
     d->codec = avcodec_alloc_context3(codec);
@@ -30,6 +38,7 @@ static int open_codec(struct decoder *d, const AVCodec *codec, const struct deco
     if (!config->reorders)
         d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
     d->codec->max_pixels = config->max_pixels + config->max_pixels / 4 + PADDING_PIXELS;
+    d->codec->get_buffer2 = get_buffer;
     if (config->config_len > 0) {
         d->codec->extradata = av_mallocz(config->config_len + AV_INPUT_BUFFER_PADDING_SIZE);
         if (d->codec->extradata == NULL)

@@ -7,6 +7,7 @@
 
 #include "gateway/ingest/av1_obu.h"
 #include "gateway/ingest/depay.h"
+#include "gateway/ingest/vp9_superframe.h"
 #include "lib/base/reader.h"
 
 #include <assert.h>
@@ -43,6 +44,16 @@ static inline void depay_fuzz_obus(const struct depay_unit *unit)
     }
 }
 
+/* The index that a decoder will follow is the only one. */
+static inline void depay_fuzz_index(const struct depay_unit *unit)
+{
+    struct vp9_frames frames = {0};
+    size_t len;
+    int rc = vp9_superframe_split(unit->data, unit->len, &frames, &len);
+    assert(rc == 0);
+    depay_fuzz_sum += (uint64_t)rc + len;
+}
+
 static inline void depay_fuzz_unit(void *ctx, const struct depay_unit *unit)
 {
     const enum codec *codec = ctx;
@@ -53,6 +64,8 @@ static inline void depay_fuzz_unit(void *ctx, const struct depay_unit *unit)
         depay_fuzz_nals(unit);
     if (*codec == CODEC_AV1)
         depay_fuzz_obus(unit);
+    if (*codec == CODEC_VP9)
+        depay_fuzz_index(unit);
 }
 
 static inline int depay_fuzz_run(enum codec codec, const uint8_t *data, size_t size)

@@ -180,6 +180,113 @@ static void odd_pictures_are_cropped(void **state)
     encoder_free(e);
 }
 
+/* Bits of NAL units by hand; none needs emulation prevention. */
+struct bit_writer {
+    uint8_t data[64];
+    size_t bits;
+};
+
+static void put_bits(struct bit_writer *w, uint32_t value, unsigned count)
+{
+    while (count-- > 0) {
+        if (value >> count & 1)
+            w->data[w->bits / 8] |= (uint8_t)(0x80 >> w->bits % 8);
+        w->bits++;
+    }
+}
+
+static void put_ue(struct bit_writer *w, uint32_t value)
+{
+    unsigned zeros = 0;
+    while ((value + 1) >> (zeros + 1) != 0)
+        zeros++;
+    put_bits(w, 0, zeros);
+    put_bits(w, value + 1, zeros + 1);
+}
+
+static size_t len_of(const struct bit_writer *w)
+{
+    return (w->bits + 7) / 8;
+}
+
+/* A Baseline SPS of 2048x2048, of which 64x64 are shown when cropped. */
+static struct bit_writer made_sps(bool cropped)
+{
+    struct bit_writer w = {.data = {0x67, 66, 0xc0, 40}, .bits = 32};
+    static const uint8_t front[] = {0, 0, 2, 1}; /* id, frame_num, order, references */
+    for (size_t i = 0; i < sizeof front; i++)
+        put_ue(&w, front[i]);
+    put_bits(&w, 0, 1);
+    put_ue(&w, 127);
+    put_ue(&w, 127);
+    put_bits(&w, 3, 2);
+    put_bits(&w, cropped, 1);
+    for (int i = 0; i < 4 && cropped; i++)
+        put_ue(&w, i % 2 == 0 ? 0 : (2048 - 64) / 2);
+    put_bits(&w, 1, 2);
+    return w;
+}
+
+static struct decoder *open_made(bool cropped, int64_t max_pixels)
+{
+    static const uint8_t pps[] = {0x68, 0xce, 0x38, 0x80};
+    struct bit_writer sps = made_sps(cropped);
+    uint8_t config[64];
+    struct decoder *d = NULL;
+    struct writer w;
+    writer_init(&w, config, sizeof config);
+    writer_bytes(&w, (const uint8_t[]){1, 66, 0xc0, 40, 0xff, 0xe1}, 6);
+    writer_u16(&w, (uint16_t)len_of(&sps));
+    writer_bytes(&w, sps.data, len_of(&sps));
+    writer_u8(&w, 1);
+    writer_u16(&w, sizeof pps);
+    writer_bytes(&w, pps, sizeof pps);
+    assert_true(writer_ok(&w));
+    struct decoder_config settings = {
+        .codec = CODEC_H264, .max_pixels = max_pixels, .config = config, .config_len = w.len};
+    assert_int_equal(decoder_new(&settings, &d), 0);
+    return d;
+}
+
+/* An IDR slice whose only macroblock is raw; the decoder conceals the others. */
+static int push_made_idr(struct decoder *d)
+{
+    uint8_t data[512];
+    const AVFrame *picture;
+    struct bit_writer head = {.data = {0, 0, 0, 0, 0x65}, .bits = 40};
+    put_ue(&head, 0);      /* first macroblock */
+    put_ue(&head, 7);      /* I */
+    put_ue(&head, 0);      /* PPS */
+    put_bits(&head, 0, 4); /* frame_num */
+    put_ue(&head, 0);      /* idr_pic_id */
+    put_bits(&head, 0, 2); /* reference marking */
+    put_ue(&head, 0);      /* quantiser */
+    put_ue(&head, 0);      /* deblocking */
+    put_ue(&head, 25);     /* I_PCM */
+    memset(data, 0x55, sizeof data);
+    memcpy(data, head.data, len_of(&head));
+    size_t len = len_of(&head) + 384;
+    data[len++] = 0x80;
+    data[2] = (uint8_t)((len - 4) >> 8);
+    data[3] = (uint8_t)(len - 4);
+    return decoder_push(d, data, len, 0, &picture);
+}
+
+/* The second line behind avc_parse_sps. */
+static void M3_what_is_cropped_counts_too(void **state)
+{
+    (void)state;
+    static const int64_t enough = 2048 * 2048;
+    for (int cropped = 0; cropped < 2; cropped++) {
+        struct decoder *d = open_made(cropped == 1, enough);
+        assert_int_equal(push_made_idr(d), 0);
+        decoder_free(d);
+        d = open_made(cropped == 1, enough / 4);
+        assert_true(push_made_idr(d) < 0);
+        decoder_free(d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +297,7 @@ int main(void)
         cmocka_unit_test(codecs_that_we_do_not_decode_are_refused),
         cmocka_unit_test(the_bitrate_is_kept),
         cmocka_unit_test(odd_pictures_are_cropped),
+        cmocka_unit_test(M3_what_is_cropped_counts_too),
     };
     avlib_silence();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,23 @@ static void another_codec_is_a_break(void **state)
     assert_decodes(0, 150);
 }
 
+/* Ten changes in five seconds. */
+static void M8_formats_change_once_a_second(void **state)
+{
+    (void)state;
+    struct publisher p;
+    bind_world(3, false);
+    publisher_open(&p, false);
+    for (int i = 0; i < 10; i++) {
+        publish(&p, 0.5);
+        publisher_resize(&p, i % 2 == 0 ? 640 : 320, i % 2 == 0 ? 360 : 180);
+    }
+    publish(&p, 0.5);
+    publisher_close(&p);
+    (void)end_and_sum();
+    assert_true(world->viewer->inits[0] >= 2 && world->viewer->inits[0] <= 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -172,6 +189,7 @@ int main(void)
         TEST(transcodes_H265),
         TEST(M3_too_large_pictures_are_not_decoded),
         TEST(another_codec_is_a_break),
+        TEST(M8_formats_change_once_a_second),
     };
     avlib_silence();
     return cmocka_run_group_tests(tests, NULL, NULL);
