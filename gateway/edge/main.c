@@ -185,6 +185,20 @@ static int on_path_want(void *ctx, const struct chan_message *message)
     return 0;
 }
 
+/* Our predecessor opened it, and the worker still has its socket. It counts as checked. */
+static int on_path_held(void *ctx, const struct chan_message *message)
+{
+    struct edge *edge = ctx;
+    const struct msg_path *path = message->body;
+    if (path->transport >= TRANSPORT_COUNT)
+        return -EBADMSG;
+    if (path->transport == TRANSPORT_TCP)
+        (void)door_add_stream(&edge->door, path->session);
+    else
+        (void)door_add_path(&edge->door, path->session, &path->local, &path->remote);
+    return 0;
+}
+
 static int on_test(void *ctx, const struct chan_message *message)
 {
     struct edge *edge = ctx;
@@ -203,6 +217,7 @@ static const struct chan_rule edge_rules[] = {
     {MSG_FORGET, CHAN_ANY_PHASE, sizeof(struct msg_number), 0, 0, on_forget},
     {MSG_PATH_GONE, CHAN_ANY_PHASE, sizeof(struct msg_path), 0, 0, on_path_gone},
     {MSG_PATH_WANT, CHAN_ANY_PHASE, sizeof(struct msg_path), 0, 0, on_path_want},
+    {MSG_PATH_HELD, CHAN_ANY_PHASE, sizeof(struct msg_path), 0, 0, on_path_held},
     {MSG_TEST, CHAN_ANY_PHASE, sizeof(struct msg_number), 0, 0, on_test},
 };
 

@@ -136,6 +136,7 @@ static int on_path(void *ctx, const struct chan_message *m)
     if (edge->sup->root && path->transport == TRANSPORT_UDP)
         (void)listen_set_receive_buffer(m->fds[0], (int)edge->sup->conf.receive_buffer_bytes);
     p->paths_given++;
+    flows_add(&p->flows, path);
     (void)process_send(p->ingest, MSG_PATH, path, m->blob, m->blob_len, m->fds);
     return 0;
 }
@@ -289,6 +290,7 @@ static int on_path_gone(void *ctx, const struct chan_message *m)
     if (p->paths_given == 0) /* without end they would fill edge's queue, which all streams share */
         return -EPROTO;
     p->paths_given--;
+    flows_remove(&p->flows, path);
     (void)process_send(process_find(ingest->sup, PROCESS_EDGE), MSG_PATH_GONE, path, NULL, 0, NULL);
     return 0;
 }

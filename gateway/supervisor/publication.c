@@ -1,9 +1,9 @@
 #include "gateway/supervisor/publication.h"
 
-#include "gateway/supervisor/candidates.h"
 #include "gateway/supervisor/deadline.h"
 #include "gateway/supervisor/fragment.h"
 #include "gateway/supervisor/intake.h"
+#include "gateway/supervisor/launch.h"
 #include "gateway/supervisor/supervisor.h"
 #include "gateway/supervisor/takeover.h"
 #include "lib/base/clock.h"
@@ -11,11 +11,9 @@
 #include "lib/base/ring.h"
 #include "lib/base/secret.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 static const char *const state_names[] = {
     [PUBLICATION_ASKED] = "asked",     [PUBLICATION_WAITING] = "waiting",
@@ -155,9 +153,7 @@ static void refuse(struct publication *p, uint16_t status, uint16_t retry_after_
 
 static void start_playback(struct publication *p)
 {
-    uint64_t bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
-                                            : (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
-    int rc = playback_begin(p->sup, p->stream, p->session, p->renditions, bps);
+    int rc = playback_begin(p->sup, p->stream, p->session, p->renditions, launch_bitrate_bps(p));
     if (rc)
         log_event(LOG_ERROR, "playback_failed", "stream=%s error=%d", p->stream, -rc);
 }
@@ -308,53 +304,21 @@ void publication_request(struct supervisor *sup, struct process *web, const stru
         refuse(p, 503, 1, "The token service is restarting.");
 }
 
-static int make_ring(struct publication *p, size_t *out_size)
-{
-    uint64_t bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
-                                            : (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
-    *out_size = ring_size_for(bps);
-    int rc = ring_create(*out_size, &p->ring_fd);
-    if (rc)
-        return rc;
-    p->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return p->wakeup_fd < 0 ? -errno : 0;
-}
-
-static uint16_t least(uint16_t a, uint32_t b)
-{
-    return a != 0 && a < b ? a : (uint16_t)b;
-}
-
 /* Gives the publication to a warm worker, if there is one. */
 static void start_ingest(struct publication *p)
 {
-    struct supervisor *sup = p->sup;
-    struct msg_number session = {.number = p->session};
-    struct msg_ingest_bind bind = {
-        .session = p->session,
-        .max_bitrate_bps = p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
-                                                    : (uint64_t)sup->conf.max_bitrate_kbps * 1000,
-        .max_width = least(p->grant.max_width, sup->conf.max_width),
-        .max_height = least(p->grant.max_height, sup->conf.max_height)};
-    size_t ring_bytes = 0;
-    p->ingest = process_take(sup, PROCESS_INGEST, p);
+    p->ingest = process_take(p->sup, PROCESS_INGEST, p);
     if (!p->ingest)
         return;
-    candidates_fill(&sup->listeners, &sup->conf, sup->media_turn++, &bind);
-    int rc = make_ring(p, &ring_bytes);
+    int rc = launch_make_ring(p);
     if (rc) {
         log_event(LOG_ERROR, "ring_failed", "session=%llu error=%d", (unsigned long long)p->session,
                   -rc);
         refuse(p, 503, 5, "The gateway is out of memory or descriptors.");
         return;
     }
-    int fds[2] = {p->ring_fd, p->wakeup_fd};
-    bind.ring_bytes = (uint32_t)ring_bytes;
-    memcpy(bind.stream, p->stream, sizeof(bind.stream));
     enter(p, PUBLICATION_OFFERED);
-    rc = process_send(p->ingest, MSG_INGEST_BIND, &bind, NULL, 0, fds);
-    if (rc == 0)
-        rc = process_send(p->ingest, MSG_OFFER, &session, p->offer, p->offer_len, NULL);
+    rc = launch_send(p);
     if (rc)
         refuse(p, 503, 1, "The worker for this stream could not be started.");
 }
@@ -579,6 +543,7 @@ void publication_tell_edge(struct supervisor *sup)
         if (p->restarted_us != 0 && clock_now_us() - p->restarted_us < PUBLICATION_OLD_PAIR_US)
             tell_edge(p, p->old_ufrag, p->old_pwd);
         tell_edge(p, p->ufrag, p->pwd);
+        flows_tell(&p->flows, process_find(sup, PROCESS_EDGE));
     }
 }
 

@@ -9,6 +9,7 @@
 #ifndef SLUICE_SUPERVISOR_PUBLICATION_H
 #define SLUICE_SUPERVISOR_PUBLICATION_H
 
+#include "gateway/supervisor/flows.h"
 #include "lib/base/loop.h"
 #include "lib/proto/msg.h"
 
@@ -42,8 +43,9 @@ struct publication {
     bool replaces_stale;        /* at its 201, not when it has keys */
     uint32_t renditions;        /* of its playback; from the answer */
     uint32_t next_ingest_state; /* the worker's states come in order, each once */
-    uint64_t paths_given;       /* MSG_PATH and MSG_PATH_BYTES that it has not given back */
-    unsigned strays_given;      /* MSG_STRAY, up to a limit: as many MSG_PATH_WANT it may send */
+    struct flows flows;
+    uint64_t paths_given;  /* MSG_PATH and MSG_PATH_BYTES that it has not given back */
+    unsigned strays_given; /* MSG_STRAY, up to a limit: as many MSG_PATH_WANT it may send */
     uint64_t session;
     uint64_t web_request;
     struct process *web; /* who waits for the answer; NULL when answered or gone */

@@ -58,6 +58,7 @@ static const struct msg_shape shapes[MSG_TYPE_COUNT] = {
     ROW(SEEN_ADDRESS, BODY(msg_seen_address), 0, 0),
     ROW(SERVING, BODY(msg_number), 0, 0),
     ROW(LINK_WANTED, BODY(msg_stream_link), 0, 0),
+    ROW(PATH_HELD, BODY(msg_path), 0, 0),
 };
 _Static_assert(STREAM_OFFER_MAX <= CHAN_BLOB_MAX, "an offer travels in one message");
 _Static_assert(sizeof(struct settings_web) <= CHAN_BODY_MAX, "body limit");

@@ -70,6 +70,7 @@ enum msg_type {
     MSG_SEEN_ADDRESS, /* edge>S: struct msg_seen_address */
     MSG_SERVING,      /* S>web: struct msg_number: 1 = a publisher would be served, else 0 */
     MSG_LINK_WANTED,  /* web>S: struct msg_stream_link: this live stream's link was lost */
+    MSG_PATH_HELD,    /* S>edge: struct msg_path: that tuple was open before edge was restarted */
     MSG_TYPE_COUNT,
 };
 

@@ -147,6 +147,25 @@ static void U13_strangers_on_the_host_get_nothing_and_cost_little(void **state)
     rawedge_close(&rig);
 }
 
+static void U17_a_restarted_edge_knows_the_hosts_it_is_told(void **state)
+{
+    struct rawedge rig;
+    (void)state;
+    rawedge_open_expecting(&rig, AF_INET);
+    int client = rawedge_client(&rig), moved = rawedge_client(&rig);
+    const struct msg_path held = {
+        .session = RAWEDGE_SESSION, .local = rig.local, .remote = rawedge_address(client)};
+    rawedge_send(&rig, moved, media, sizeof(media)); /* a stranger */
+    rawedge_nothing_came(&rig);
+    assert_int_equal(peer_send(&rig.peer, MSG_PATH_HELD, &held, NULL, 0, NULL), 0);
+    rawedge_settle(&rig);
+    rawedge_send(&rig, moved, media, sizeof(media));
+    expect_stray(&rig, moved, RAWEDGE_SESSION);
+    fd_close(&client);
+    fd_close(&moved);
+    rawedge_close(&rig);
+}
+
 static void I5_a_want_of_a_tcp_path_ends_the_role(void **state)
 {
     struct rawedge rig;
@@ -166,6 +185,7 @@ int main(void)
         cmocka_unit_test(U17_the_worker_gets_the_socket_it_wants),
         cmocka_unit_test(W8_nobody_gets_a_socket_to_elsewhere),
         cmocka_unit_test(U13_strangers_on_the_host_get_nothing_and_cost_little),
+        cmocka_unit_test(U17_a_restarted_edge_knows_the_hosts_it_is_told),
         cmocka_unit_test(I5_a_want_of_a_tcp_path_ends_the_role),
     };
     return cmocka_run_group_tests_name("edge stray", tests, NULL, NULL);

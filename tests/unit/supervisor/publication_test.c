@@ -139,6 +139,57 @@ static void I5_ingest_gives_back_only_paths_that_it_was_given(void **state)
     assert_true(is_cut(&stage->ingest));
 }
 
+/* edge has opened a socket for the path. */
+static void open_path(struct stage *stage, const struct msg_path *path)
+{
+    struct {
+        struct chan_head head;
+        struct msg_path path;
+    } packet = {.head = {.type = MSG_PATH, .fd_count = 1, .body_len = sizeof(*path)},
+                .path = *path};
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control,
+                         .msg_controllen = sizeof(control)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    *c = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), &stage->ingest.fd, sizeof(int)); /* any will do */
+    assert_int_equal(sendmsg(stage->edge.fd, &msg, MSG_DONTWAIT), sizeof(packet));
+    turn(stage);
+}
+
+/* A restarted edge must know what is open, or a publisher whose port changes is a stranger to it
+ * until its next check. */
+static void U17_a_restarted_edge_learns_which_paths_are_open(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    go_live(stage, UINT64_MAX);
+    struct publication *p = stage->sup.publications[0];
+    struct msg_path path = {.session = p->session, .remote = {.family = 4, .port = 1}};
+    for (uint16_t port = 1; port <= 3; port++) {
+        path.remote.port = port;
+        open_path(stage, &path);
+        assert_true(hear(&stage->ingest, MSG_PATH, &heard));
+        fd_close(&heard.fds[0]);
+    }
+    path.remote.port = 1;
+    say(stage, &stage->ingest, MSG_PATH_GONE, &path, NULL, 0);
+    replace(stage, &stage->edge, PROCESS_EDGE);
+    publication_tell_edge(&stage->sup);
+    assert_true(hear(&stage->edge, MSG_EXPECT, &heard)); /* first whose they are */
+    uint64_t ports = 0;
+    while (hear(&stage->edge, MSG_PATH_HELD, &heard)) {
+        const struct msg_path *held = (const void *)heard.body;
+        assert_int_equal(held->session, p->session);
+        ports |= 1U << held->remote.port;
+    }
+    assert_int_equal(ports, 1U << 2 | 1U << 3);
+}
+
 static void T1_a_passed_deadline_does_not_keep_the_loop_awake(void **state)
 {
     struct stage *stage = *state;
@@ -215,6 +266,7 @@ int main(void)
         CASE(I5_ingest_can_not_hand_edge_a_bad_pair),
         CASE(WHIP_49_turn_credentials_come_with_the_201_alone),
         CASE(I5_ingest_gives_back_only_paths_that_it_was_given),
+        CASE(U17_a_restarted_edge_learns_which_paths_are_open),
         CASE(T1_a_passed_deadline_does_not_keep_the_loop_awake),
         CASE(T6_without_auth_new_publishers_wait_and_live_ones_stay),
     };
