@@ -38,7 +38,8 @@ static int open_codec(struct decoder *d, const AVCodec *codec, const struct deco
     if (!config->reorders)
         d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
     d->codec->max_pixels = config->max_pixels + config->max_pixels / 4 + PADDING_PIXELS;
-    d->codec->get_buffer2 = get_buffer;
+    if (config->codec != CODEC_AV1) /* dav1d takes its memory itself, below the same limit */
+        d->codec->get_buffer2 = get_buffer;
     if (config->config_len > 0) {
         d->codec->extradata = av_mallocz(config->config_len + AV_INPUT_BUFFER_PADDING_SIZE);
         if (d->codec->extradata == NULL)

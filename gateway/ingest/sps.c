@@ -96,6 +96,24 @@ static int skip_order_count(struct rbsp *r)
     return rbsp_ok(r) ? 0 : -EBADMSG;
 }
 
+/* What is shown of width x height: crop units follow the chroma format and field coding, 7.4.2.1.1
+ */
+static int crop_size(const uint32_t crop[4], uint32_t chroma, bool frames_only, uint64_t *width,
+                     uint64_t *height)
+{
+    uint64_t unit_x = chroma == 0 ? 1 : 2;
+    uint64_t unit_y = (uint64_t)(chroma == 1 ? 2 : 1) * (frames_only ? 1 : 2);
+    uint64_t cut_x = ((uint64_t)crop[0] + crop[1]) * unit_x;
+    uint64_t cut_y = ((uint64_t)crop[2] + crop[3]) * unit_y;
+    if (cut_x >= *width || cut_y >= *height)
+        return -EBADMSG;
+    if (cut_x >= CROP_MAX || cut_y >= CROP_MAX)
+        return -ENOTSUP;
+    *width -= cut_x;
+    *height -= cut_y;
+    return 0;
+}
+
 static int parse_size(struct rbsp *r, uint32_t chroma, struct sps *sps)
 {
     uint32_t width_mbs = rbsp_ue(r);
@@ -114,17 +132,9 @@ static int parse_size(struct rbsp *r, uint32_t chroma, struct sps *sps)
         return -EMSGSIZE;
     uint64_t width = (uint64_t)(width_mbs + 1) * 16;
     uint64_t height = (uint64_t)(height_units + 1) * 16 * (frames_only ? 1 : 2);
-    /* 7.4.2.1.1: crop units follow the chroma format and field coding */
-    uint64_t unit_x = chroma == 0 ? 1 : 2;
-    uint64_t unit_y = (uint64_t)(chroma == 1 ? 2 : 1) * (frames_only ? 1 : 2);
-    uint64_t cut_x = ((uint64_t)crop[0] + crop[1]) * unit_x;
-    uint64_t cut_y = ((uint64_t)crop[2] + crop[3]) * unit_y;
-    if (cut_x >= width || cut_y >= height)
-        return -EBADMSG;
-    if (cut_x >= CROP_MAX || cut_y >= CROP_MAX)
-        return -ENOTSUP;
-    width -= cut_x;
-    height -= cut_y;
+    int rc = crop_size(crop, chroma, frames_only, &width, &height);
+    if (rc < 0)
+        return rc;
     if (width > FRAME_DIMENSION_MAX || height > FRAME_DIMENSION_MAX)
         return -EMSGSIZE;
     sps->width = (uint16_t)width;
