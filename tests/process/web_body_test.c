@@ -3,6 +3,7 @@
 #include "tests/support/webrig.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,8 +48,10 @@ static int dial_from(const struct webrig *rig, uint8_t last)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + last)};
+    int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
     assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     sa.sin_port = htons(rig->port);
@@ -147,7 +150,8 @@ static void H4_a_client_over_its_share_loses_its_oldest_body(void **state)
     assert_true(webrig_is_alive(rig));
 }
 
-/* A body that has been taken is given back, however its request went. */
+/* A body that has been taken is given back, however its request went. (The library may overlook
+ * the end of a connection behind its last bytes; then the share is what frees the memory.) */
 static void H4_memory_comes_back(void **state)
 {
     struct webrig *rig = *state;
