@@ -194,7 +194,7 @@ static int on_consumer(void *ctx, const struct chan_message *message)
     const struct msg_number *consumer = message->body;
     int fd = message->fds[0];
     message->fds[0] = -1;
-    int rc = pipeline_add_consumer(t->pipeline, fd);
+    int rc = pipeline_add_consumer(t->pipeline, consumer->number, fd);
     log_event(rc == 0 ? LOG_INFO : LOG_WARN, "consumer", "id=%" PRIu64 " error=%d",
               consumer->number, -rc);
     return 0;

@@ -43,6 +43,7 @@ struct rendition {
 struct consumer {
     struct outlet *outlet;
     struct chan *chan; /* NULL: free */
+    uint64_t number;   /* whose it is */
     bool told_init[OUTLET_RENDITIONS];
     uint32_t init_id[OUTLET_RENDITIONS]; /* last one told */
 };
@@ -159,16 +160,20 @@ static void tell_window(struct consumer *c)
     }
 }
 
-int outlet_add_consumer(struct outlet *o, int fd)
+int outlet_add_consumer(struct outlet *o, uint64_t number, int fd)
 {
     struct consumer *c = o->consumers;
+    for (size_t i = 0; i < OUTLET_CONSUMERS_MAX; i++) {
+        if (o->consumers[i].chan != NULL && o->consumers[i].number == number)
+            drop_consumer(&o->consumers[i], 0);
+    }
     while (c < o->consumers + OUTLET_CONSUMERS_MAX && c->chan != NULL)
         c++;
     if (c == o->consumers + OUTLET_CONSUMERS_MAX) {
         fd_close(&fd);
         return -ENOSPC;
     }
-    *c = (struct consumer){.outlet = o};
+    *c = (struct consumer){.outlet = o, .number = number};
     int result = chan_new(o->loop, fd, NULL, 0, on_closed, c, &c->chan);
     if (result != 0)
         return result;

@@ -27,8 +27,9 @@ struct outlet;
 int outlet_new(struct loop *loop, const struct part_hello *hello, struct outlet **out);
 void outlet_free(struct outlet *o); /* NULL allowed; drops all consumers */
 
-/* Takes fd over in every case. 0, -ENOSPC for too many, or a negative errno. */
-int outlet_add_consumer(struct outlet *o, int fd);
+/* Takes fd over in every case. One that bears the same number goes first: nobody has two. 0,
+ * -ENOSPC for too many, or a negative errno. */
+int outlet_add_consumer(struct outlet *o, uint64_t number, int fd);
 size_t outlet_consumers(const struct outlet *o);
 
 /* The header that segments with its rendition and init_id name; init_id grows by one per rendition.

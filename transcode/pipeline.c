@@ -248,9 +248,9 @@ void pipeline_free(struct pipeline *p)
     free(p);
 }
 
-int pipeline_add_consumer(struct pipeline *p, int fd)
+int pipeline_add_consumer(struct pipeline *p, uint64_t number, int fd)
 {
-    return outlet_add_consumer(p->outlet, fd);
+    return outlet_add_consumer(p->outlet, number, fd);
 }
 
 /* ---- frames ---- */

@@ -36,7 +36,7 @@ int pipeline_new(struct loop *loop, const struct settings_transcode *settings,
 void pipeline_free(struct pipeline *p); /* NULL allowed */
 
 /* A consumer's end of a pair, taken over. 0 or a negative errno: it was dropped. */
-int pipeline_add_consumer(struct pipeline *p, int fd);
+int pipeline_add_consumer(struct pipeline *p, uint64_t number, int fd);
 
 /* One frame that came at now_us, whose payload may be changed. 0, or a negative errno that ends the
  * process: whatever the publisher can cause gives 0. */

@@ -51,7 +51,7 @@ static void enter(struct playback *pb, enum stream_state state)
 /* One pair per (worker, web): segments never pass the supervisor. */
 static void link_web(struct process *web, struct process *transcode, const struct playback *pb)
 {
-    struct msg_number consumer = {.number = ++pb->sup->next_number};
+    struct msg_number consumer = {.number = web->number};
     struct msg_stream_link link = {.session = pb->session};
     int pair[2] = {-1, -1};
     memcpy(link.stream, pb->stream, sizeof(link.stream));
@@ -84,15 +84,33 @@ void playback_tell_web(struct supervisor *sup, struct process *web)
     }
 }
 
+/* A web process that has been broken into gets no more links by its own wishes, and takes none from
+ * the others. */
+static bool may_relink(struct playback *pb, uint64_t web, uint64_t now_us)
+{
+    struct playback_relink *entry = &pb->relinked[0];
+    for (size_t i = 0; i < PLAYBACK_WEBS_MAX; i++) {
+        struct playback_relink *e = &pb->relinked[i];
+        if (e->web == web) {
+            entry = e;
+            break;
+        }
+        if (e->at_us < entry->at_us)
+            entry = e;
+    }
+    if (entry->web == web && now_us < entry->at_us + PLAYBACK_RELINK_US)
+        return false;
+    *entry = (struct playback_relink){.web = web, .at_us = now_us};
+    return true;
+}
+
 void playback_relink(struct supervisor *sup, struct process *web,
                      const struct msg_stream_link *wanted)
 {
     struct playback *pb = playback_by_stream(sup, wanted->stream);
-    uint64_t now_us = clock_now_us();
     if (!pb || !pb->transcode || pb->session != wanted->session ||
-        (pb->relinked_us != 0 && now_us < pb->relinked_us + PLAYBACK_RELINK_US))
+        !may_relink(pb, web->number, clock_now_us()))
         return;
-    pb->relinked_us = now_us;
     link_web(web, pb->transcode, pb);
 }
 

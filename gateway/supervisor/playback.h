@@ -14,11 +14,18 @@
 #define PLAYBACK_CRASHES_US 60000000u
 #define PLAYBACK_DRAIN_US 500000u /* for the last words of the last session's worker */
 #define PLAYBACK_RELINK_US 500000u
+#define PLAYBACK_WEBS_MAX 8u /* more than there are at once */
 #define PLAYBACK_STEP_MAX                                                                          \
     4096u /* a worker's numbers jump so far at most: successors inherit them */
 
 struct supervisor;
 struct process;
+
+/* When this web process last got a new link on its own wish. */
+struct playback_relink {
+    uint64_t web; /* number of the process; 0: free */
+    uint64_t at_us;
+};
 
 /* Invariant: session is 0 when no publisher is live; then state is not STREAM_LIVE. */
 struct playback {
@@ -42,7 +49,7 @@ struct playback {
     uint32_t renditions;
     uint32_t crashes;
     uint64_t crashes_since_us;
-    uint64_t relinked_us;    /* when a web process last got a new link on its own wish */
+    struct playback_relink relinked[PLAYBACK_WEBS_MAX];
     struct loop_timer timer; /* rejoin window, then linger */
     struct loop_timer drain;
 };
@@ -72,7 +79,7 @@ void playback_on_transcode_exit(struct playback *pb, struct process *p, bool exp
 void playback_tell_web(struct supervisor *sup, struct process *web);
 
 /* This web process has lost its link: gives it another one to the session's worker, if there is
- * one; at most one in PLAYBACK_RELINK_US for all of them, what comes sooner is ignored. */
+ * one, instead of the lost one; at most one in PLAYBACK_RELINK_US, what comes sooner is ignored. */
 void playback_relink(struct supervisor *sup, struct process *web,
                      const struct msg_stream_link *wanted);
 

@@ -232,6 +232,7 @@ static int process_start(struct supervisor *sup, enum process_kind kind)
         return retry_later(sup, kind, slot < PROCESS_MAX ? -ENOMEM : -ENOSPC);
     p->sup = sup;
     p->kind = kind;
+    p->number = ++sup->next_number;
     p->exit_watch.fd = -1;
     p->log.watch.fd = -1;
     p->started_us = clock_now_us();

@@ -39,6 +39,7 @@ struct supervisor;
 struct process {
     struct supervisor *sup;
     enum process_kind kind;
+    uint64_t number; /* of no other one, ever */
     bool ready;
     bool killed;        /* by us: its signal is no news */
     uint32_t uid;       /* given to it; 0: ours */

@@ -62,7 +62,8 @@ enum msg_type {
     MSG_WANT_KEYFRAME,   /* transcode>S>ingest: struct msg_number: the track */
 
     MSG_TRANSCODE_BIND, /* S>transcode: struct msg_transcode_bind; descriptors: ring, eventfd */
-    MSG_CONSUMER,       /* S>transcode: struct msg_number: consumer id; 1 descriptor: pair end */
+    MSG_CONSUMER,       /* S>transcode: struct msg_number: who; 1 descriptor: pair end, instead of
+                           the one that it had */
     MSG_SEGMENT_OPENED, /* transcode>S: struct msg_segment_opened */
     MSG_PLAYABLE,       /* transcode>S: struct msg_number: the session: first part is out */
     MSG_REFUSED,        /* transcode>S: struct msg_number: the session: its video is of no use */

@@ -113,11 +113,11 @@ static void publish(struct publisher *p, int64_t until_ms)
 static void viewer_open(struct viewer *v, struct peer *p)
 {
     int fds[2];
-    const struct msg_number id = {.number = 1};
     memset(v, 0, sizeof *v);
     assert_int_equal(loop_init(&v->loop), 0);
     assert_int_equal(chan_pair(fds), 0);
     assert_int_equal(chan_new(&v->loop, fds[0], viewer_rules, 6, on_closed, v, &v->chan), 0);
+    const struct msg_number id = {.number = (uint64_t)fds[0]};
     assert_int_equal(peer_send(p, MSG_CONSUMER, &id, NULL, 0, &fds[1]), 0);
     fd_close(&fds[1]);
 }

@@ -262,6 +262,14 @@ static void a_web_process_that_lost_its_link_gets_another(void **state)
     assert_true(hear(&stage->web, MSG_STREAM_LINK, &heard));
     assert_true(hear(&stage->transcode, MSG_CONSUMER, &heard));
     assert_false(hear(&stage->web, MSG_STREAM_LINK, &heard));
+    struct player other = play(stage, PROCESS_WEB); /* what one has had is no matter to another */
+    say(stage, &other, MSG_LINK_WANTED, &wanted, NULL, 0);
+    assert_true(hear(&other, MSG_STREAM_LINK, &heard));
+    assert_true(hear(&stage->transcode, MSG_CONSUMER, &heard));
+    assert_int_equal(((const struct msg_number *)(const void *)heard.body)->number,
+                     other.process->number);
+    assert_int_not_equal(other.process->number, stage->web.process->number);
+    leave(stage, &other);
     memset(wanted.stream, 'a', sizeof(wanted.stream)); /* I5 */
     say(stage, &stage->web, MSG_LINK_WANTED, &wanted, NULL, 0);
     assert_true(is_cut(&stage->web));

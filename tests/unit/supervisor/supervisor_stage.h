@@ -66,6 +66,7 @@ static inline struct player play(struct stage *stage, enum process_kind kind)
     assert_non_null(p);
     p->sup = sup;
     p->kind = kind;
+    p->number = ++sup->next_number;
     p->ready = true;
     p->exit_watch.fd = p->log.watch.fd = -1;
     assert_int_equal(chan_pair(pair), 0);

@@ -34,6 +34,7 @@ struct listener {
 struct world {
     struct loop worker, others;
     struct outlet *outlet;
+    uint64_t numbers; /* given to listeners */
 };
 
 static void note(struct listener *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -97,14 +98,19 @@ static void on_closed(void *ctx, int reason)
     l->chan = NULL;
 }
 
-static struct listener *listen_to(struct world *w)
+static struct listener *listen_as(struct world *w, uint64_t number)
 {
     int fds[2];
     struct listener *l = calloc(1, sizeof *l);
     assert_int_equal(chan_pair(fds), 0);
     assert_int_equal(chan_new(&w->others, fds[0], rules, 6, on_closed, l, &l->chan), 0);
-    assert_int_equal(outlet_add_consumer(w->outlet, fds[1]), 0);
+    assert_int_equal(outlet_add_consumer(w->outlet, number, fds[1]), 0);
     return l;
+}
+
+static struct listener *listen_to(struct world *w)
+{
+    return listen_as(w, ++w->numbers);
 }
 
 static void leave(struct listener *l)
@@ -288,6 +294,28 @@ static void consumers_that_talk_are_dropped(void **state)
     leave(l);
 }
 
+/* A web process that asks again and again takes no place from the others (W2). */
+static void I5_one_consumer_has_one_place(void **state)
+{
+    struct world *w = *state;
+    struct listener *other = listen_as(w, 1), *last = NULL;
+    for (unsigned i = 0; i < 2 * OUTLET_CONSUMERS_MAX; i++) {
+        struct listener *next = listen_as(w, 2);
+        if (last) {
+            assert_string_equal(heard(w, last), "hello ");
+            assert_null(last->chan); /* its end came with the next one */
+            leave(last);
+        }
+        last = next;
+    }
+    assert_int_equal(outlet_consumers(w->outlet), 2);
+    open_one(w, 0, 1, 1);
+    assert_non_null(other->chan);
+    assert_non_null(last->chan);
+    leave(other);
+    leave(last);
+}
+
 static void there_are_limits(void **state)
 {
     struct world *w = *state;
@@ -296,7 +324,7 @@ static void there_are_limits(void **state)
     for (size_t i = 0; i < OUTLET_CONSUMERS_MAX; i++)
         l[i] = listen_to(w);
     assert_int_equal(chan_pair(fds), 0);
-    assert_int_equal(outlet_add_consumer(w->outlet, fds[1]), -ENOSPC);
+    assert_int_equal(outlet_add_consumer(w->outlet, 99, fds[1]), -ENOSPC);
     fd_close(&fds[0]);
     for (size_t i = 0; i < OUTLET_CONSUMERS_MAX; i++)
         leave(l[i]);
@@ -338,6 +366,7 @@ int main(void)
         TEST(a_dead_consumer_is_dropped_and_others_go_on),
         TEST(a_consumer_that_does_not_read_is_dropped),
         TEST(consumers_that_talk_are_dropped),
+        TEST(I5_one_consumer_has_one_place),
         TEST(there_are_limits),
         TEST(the_end_is_told_to_late_ones_too),
     };

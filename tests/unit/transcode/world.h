@@ -162,7 +162,7 @@ static struct viewer *open_viewer(struct loop *pipeline_loop)
     assert_int_equal(loop_init(&v->loop), 0);
     assert_int_equal(chan_pair(fds), 0);
     assert_int_equal(chan_new(&v->loop, fds[0], viewer_rules, 6, on_closed, v, &v->chan), 0);
-    assert_int_equal(pipeline_add_consumer(world->pipeline, fds[1]), 0);
+    assert_int_equal(pipeline_add_consumer(world->pipeline, (uint64_t)fds[1], fds[1]), 0);
     return v;
 }
 
