@@ -19,12 +19,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SESSION_KEYS_US (10u * 1000000u)    /* from the answer to keys (WHIP-70) */
-#define SESSION_SILENCE_US (30u * 1000000u) /* without an authenticated packet (WHIP-72) */
-#define SESSION_RTCP_PER_S 200u             /* compounds taken per second (U14) */
-#define SESSION_RESTARTS_PER_S 4u           /* ICE restarts taken per second */
-#define SESSION_WANTS_PER_S 4u              /* flows asked for per second, without a check */
-#define SESSION_WANT_US 200000u             /* until the same one is asked for again */
+#define SESSION_KEYS_US (10u * 1000000u)     /* from the answer to keys (WHIP-70) */
+#define SESSION_ABANDONED_US (3u * 1000000u) /* a path silent so long may be somebody else's */
+#define SESSION_SILENCE_US (30u * 1000000u)  /* without an authenticated packet (WHIP-72) */
+#define SESSION_RTCP_PER_S 200u              /* compounds taken per second (U14) */
+#define SESSION_RESTARTS_PER_S 4u            /* ICE restarts taken per second */
+#define SESSION_WANTS_PER_S 4u               /* flows asked for per second, without a check */
+#define SESSION_WANT_US 200000u              /* until the same one is asked for again */
 
 /* What the owner does for the session; called inside the functions below and must not call them. */
 struct session_io {

@@ -78,6 +78,16 @@ void session_on_dtls(struct session *s, enum dtls_event event, uint64_t now_us)
     }
 }
 
+/* A NAT, or the publisher's own kernel, has given the port of a publisher that vanished to another
+ * one: its checks come to our socket and would never reach edge. A path in use is never silent so
+ * long, because peers check more often (ICE-08). */
+static bool belongs_to_another(const struct session *s, size_t path, const uint8_t *data,
+                               size_t len, uint64_t now_us)
+{
+    return now_us - s->tuples.list[path].alive_us >= SESSION_ABANDONED_US &&
+           icestate_is_foreign(&s->ice, data, len);
+}
+
 static void receive_stun(struct session *s, size_t path, const uint8_t *data, size_t len,
                          uint64_t now_us)
 {
@@ -88,6 +98,8 @@ static void receive_stun(struct session *s, size_t path, const uint8_t *data, si
                                                reply, sizeof(reply), &reply_len, &use, &switched);
     if (verdict == ICE_DROP) {
         s->dropped++;
+        if (belongs_to_another(s, path, data, len, now_us))
+            session_return_path(s, path); /* edge sees the next check */
         return;
     }
     note_alive(s, path, now_us);

@@ -71,6 +71,14 @@ const struct icestate_pair *icestate_newest(const struct icestate *state)
     return state->restarting ? &state->next : &state->current;
 }
 
+bool icestate_is_foreign(const struct icestate *state, const uint8_t *data, size_t len)
+{
+    struct ice_info info;
+    if (ice_precheck(data, len, &info) < 0 || slice_is(info.local_ufrag, state->current.ufrag))
+        return false;
+    return !state->restarting || !slice_is(info.local_ufrag, state->next.ufrag);
+}
+
 enum ice_verdict icestate_answer(struct icestate *state, const uint8_t *data, size_t len,
                                  const struct addr *from, uint8_t *out, size_t cap, size_t *out_len,
                                  bool *out_use_candidate, bool *out_switched)

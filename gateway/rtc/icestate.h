@@ -49,6 +49,10 @@ int icestate_restart(struct icestate *state, struct slice peer_ufrag, struct sli
 /* Our newest pair, for the answer and for edge. */
 const struct icestate_pair *icestate_newest(const struct icestate *state);
 
+/* True when data is a well-formed request to somebody else: its local ufrag is none of ours.
+ * Authentic or not: nothing is known about its sender. */
+bool icestate_is_foreign(const struct icestate *state, const uint8_t *data, size_t len);
+
 /* ice_answer for whichever pair the request names. *out_switched: this was the first check on the
  * new pair; the old one is wiped. */
 enum ice_verdict icestate_answer(struct icestate *state, const uint8_t *data, size_t len,

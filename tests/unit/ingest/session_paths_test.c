@@ -75,6 +75,29 @@ static void silent_paths_that_are_not_in_use_are_closed(void **state)
     assert_int_equal(session_state(f->session), SESSION_KEYED);
 }
 
+/* The port of one who vanished is given to another publisher, whose checks come to our socket. */
+static void ICE_10_a_port_used_again_goes_back_to_edge(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t data[512];
+    go_keyed(f);
+    send_key_frame(f, 0, 1000);
+    size_t len = client_check("otherUfr", "anotherSessionsPassword1", true, data);
+    run_until(f, f->now_us + 2 * SECOND);
+    receive(f, 0, data, len);
+    assert_int_equal(f->closed_count, 0); /* our publisher may still be there */
+    run_until(f, f->now_us + SECOND);
+    check_as(f, 0, "wrongPasswordOf24Letters", true);
+    assert_int_equal(f->closed_count, 0); /* forged, but meant for us */
+    receive(f, 0, data, len);
+    assert_int_equal(f->closed_count, 1);
+    assert_int_equal(f->closed_path, 0);
+    assert_int_equal(session_state(f->session), SESSION_LIVE); /* it may come back by another */
+    open_path(f, 0);
+    check(f, 0, true);
+    assert_int_equal(session_state(f->session), SESSION_LIVE);
+}
+
 static void U17_a_path_that_ended_gives_way_to_any_checked_one(void **state)
 {
     struct fixture *f = *state;
@@ -142,6 +165,7 @@ int main(void)
         TEST(ICE_06_dtls_before_nomination),
         TEST(U17_a_nominated_path_takes_over),
         TEST(silent_paths_that_are_not_in_use_are_closed),
+        TEST(ICE_10_a_port_used_again_goes_back_to_edge),
         TEST(U17_a_path_that_ended_gives_way_to_any_checked_one),
         TEST(U17_an_address_that_changes_often_always_finds_a_place),
         TEST(U17_paths_in_use_are_not_closed_for_room),
