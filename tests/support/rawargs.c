@@ -28,7 +28,7 @@ static const char usage[] =
     "  --marker HEX32       16 bytes that every H.264 access unit and Opus packet carries\n"
     "  --srtp gcm128|gcm256|cm80   the only profile offered\n"
     "  --candidate IP[:PORT]   take the answer's candidate of this host; with a port: go there\n"
-    "  --bind IP            local address\n"
+    "  --bind IP[:PORT]     local address\n"
     "  --rtx                repairs by RTX (RFC 4588) instead of the same packet again\n"
     "  --tcp                ICE-TCP instead of UDP\n"
     "  --passive            offer setup:passive: the gateway is the DTLS client\n"
@@ -152,7 +152,7 @@ static int parse_candidate(struct rawargs *args, const char *text)
 
 static int parse_bind(struct rawargs *args, const char *text)
 {
-    return addr_parse(slice_of(text), &args->stream.source);
+    return rawaddr_parse(slice_of(text), &args->stream.source);
 }
 
 static int parse_copy(struct rawargs *args, const char *text)
