@@ -3,6 +3,7 @@
 #include "gateway/supervisor/control_rows.h"
 #include "gateway/supervisor/fragment.h"
 #include "gateway/supervisor/supervisor.h"
+#include "gateway/supervisor/takeover.h"
 #include "lib/proto/msg.h"
 
 #include <errno.h>
@@ -107,6 +108,11 @@ static int on_lease_end(void *ctx, const struct chan_message *m)
     if (end->reason != END_REVOKED && end->reason != END_LIMIT)
         return -EBADMSG;
     struct publication *p = publication_by_lease(auth->sup, end->lease_id);
+    struct publication *next = p ? takeover_successor(auth->sup, p->session) : NULL;
+    /* of the same token: its own message follows, and until then it must not get p's place */
+    if (next && end->reason == END_REVOKED &&
+        strncmp(next->grant.token_id, p->grant.token_id, sizeof(p->grant.token_id)) == 0)
+        publication_end(next, end->reason);
     if (p)
         publication_end(p, end->reason);
     return 0;

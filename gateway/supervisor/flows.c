@@ -32,8 +32,10 @@ void flows_remove(struct flows *flows, const struct msg_path *path)
         flows->list[i] = flows->list[--flows->count];
 }
 
-void flows_tell(const struct flows *flows, struct process *edge)
+size_t flows_tell(const struct flows *flows, struct process *edge, size_t room)
 {
-    for (size_t i = 0; i < flows->count; i++)
+    size_t count = flows->count < room ? flows->count : room;
+    for (size_t i = 0; i < count; i++)
         (void)process_send(edge, MSG_PATH_HELD, &flows->list[i], NULL, 0, NULL);
+    return count;
 }

@@ -22,7 +22,7 @@ struct process;
 void flows_add(struct flows *flows, const struct msg_path *path);
 /* The worker closed it; unknown ones are ignored. */
 void flows_remove(struct flows *flows, const struct msg_path *path);
-/* After the session's MSG_EXPECT. */
-void flows_tell(const struct flows *flows, struct process *edge);
+/* After the session's MSG_EXPECT. At most room of them; how many they were. */
+size_t flows_tell(const struct flows *flows, struct process *edge, size_t room);
 
 #endif

@@ -344,6 +344,9 @@ static const struct intake_refusal *judge(struct publication *p)
     const struct intake_refusal *why = intake_check_grant(p, &p->grant);
     if (why)
         return why;
+    struct publication *heir = takeover_stale_heir(p, clock_now_us());
+    if (heir)
+        publication_end(heir, END_REPLACED);
     enum takeover verdict = takeover_judge(p, clock_now_us(), &p->replaces);
     p->replaces_stale = verdict == TAKEOVER_STALE;
     switch (verdict) {
@@ -533,9 +536,12 @@ void publication_on_auth_exit(struct supervisor *sup)
     }
 }
 
-/* A publisher that is still moving to its new pair may go on with the old one. */
+/* A publisher that is still moving to its new pair may go on with the old one. Two pairs of each
+ * session fit into edge's queue for certain, and as many paths as are left: a path that is not told
+ * is found by its next check. */
 void publication_tell_edge(struct supervisor *sup)
 {
+    size_t room = CHAN_QUEUE_MESSAGES - 2 * STREAM_MAX;
     for (size_t i = 0; i < STREAM_MAX; i++) {
         struct publication *p = sup->publications[i];
         if (!p || p->state != PUBLICATION_LIVE)
@@ -543,7 +549,7 @@ void publication_tell_edge(struct supervisor *sup)
         if (p->restarted_us != 0 && clock_now_us() - p->restarted_us < PUBLICATION_OLD_PAIR_US)
             tell_edge(p, p->old_ufrag, p->old_pwd);
         tell_edge(p, p->ufrag, p->pwd);
-        flows_tell(&p->flows, process_find(sup, PROCESS_EDGE));
+        room -= flows_tell(&p->flows, process_find(sup, PROCESS_EDGE), room);
     }
 }
 

@@ -29,6 +29,22 @@ struct publication *takeover_successor(struct supervisor *sup, uint64_t session)
     return NULL;
 }
 
+static bool is_own(const struct publication *p, const struct publication *other)
+{
+    return strncmp(p->grant.token_id, other->grant.token_id, sizeof(p->grant.token_id)) == 0;
+}
+
+struct publication *takeover_stale_heir(const struct publication *p, uint64_t now_us)
+{
+    for (size_t i = 0; i < STREAM_MAX; i++) {
+        struct publication *other = p->sup->publications[i];
+        if (other && other != p && takeover_is_heir(other) && is_stale(other, now_us) &&
+            is_own(p, other) && strcmp(p->stream, other->stream) == 0)
+            return other;
+    }
+    return NULL;
+}
+
 /* The other publications of p's stream that auth has let in: the one that has the playback, and one
  * that is to come after it. NULL where there is none. */
 static void find_rivals(const struct publication *p, const struct publication **out_live,
@@ -53,7 +69,7 @@ enum takeover takeover_judge(const struct publication *p, uint64_t now_us, uint6
     if (!live && !pending)
         return TAKEOVER_FREE;
     const struct publication *rival = pending ? pending : live;
-    bool own = strncmp(rival->grant.token_id, p->grant.token_id, sizeof(p->grant.token_id)) == 0;
+    bool own = is_own(p, rival);
     bool stale = !pending && own && is_stale(live, now_us);
     if (stale || (!pending && p->grant.clash == CLASH_TAKE_OVER)) {
         *out_old = live->session;

@@ -30,6 +30,10 @@ enum takeover {
 /* p has its grant. *out_old is set with TAKEOVER_STALE and TAKEOVER_ALLOWED only. */
 enum takeover takeover_judge(const struct publication *p, uint64_t now_us, uint64_t *out_old);
 
+/* An heir of p's stream and token that had no keys in time, and makes room before p is judged; or
+ * NULL. */
+struct publication *takeover_stale_heir(const struct publication *p, uint64_t now_us);
+
 /* p is LIVE, but the session that it is to replace still has the playback. */
 bool takeover_is_heir(const struct publication *p);
 

@@ -1,14 +1,14 @@
 /* A publisher that has its answer, but not yet the place of the one that it is to replace. */
 #include "tests/unit/supervisor/takeover_stage.h"
 
-/* A healthy stream of t_one, and t_two's session that has its 201 and no keys. */
+/* A healthy stream of t_one, and another session that has its 201 and no keys. */
 struct heirdom {
     struct player old;
     struct msg_publish_result first, second;
     uint64_t session, heir;
 };
 
-static struct heirdom make_heir(struct stage *stage, uint64_t remaining_us)
+static struct heirdom make_heir_of(struct stage *stage, const char *token, uint64_t remaining_us)
 {
     struct heirdom h = {.first = go_live(stage, UINT64_MAX)};
     const struct grant g = {.verdict = GRANT_OK,
@@ -21,13 +21,18 @@ static struct heirdom make_heir(struct stage *stage, uint64_t remaining_us)
     make_silent(stage, 0);
     relieve(stage, &stage->ingest, PROCESS_INGEST, &h.old);
     post(stage, 2, STREAM);
-    grant_as(stage, "t_two", &g);
+    grant_as(stage, token, &g);
     h.heir = answer_offer(stage, 201);
     h.second = result(stage);
     assert_int_equal(h.second.status, 201);
     while (hear(&stage->web, MSG_STREAM_STATE, &heard) || hear(&stage->edge, MSG_EXPECT, &heard))
         ;
     return h;
+}
+
+static struct heirdom make_heir(struct stage *stage, uint64_t remaining_us)
+{
+    return make_heir_of(stage, "t_two", remaining_us);
 }
 
 /* The old session goes on as if nothing had been. */
@@ -206,6 +211,46 @@ static void W5_one_live_and_one_heir_and_nobody_else(void **state)
     finish(stage, &h.old);
 }
 
+/* Its publisher has no way here, and tries again. */
+static void W5_an_heir_without_keys_makes_room_for_its_own_token(void **state)
+{
+    struct stage *stage = *state;
+    struct heirdom h = make_heir(stage, UINT64_MAX);
+    const struct grant g = {.verdict = GRANT_OK,
+                            .lease_id = LEASE + 2,
+                            .remaining_us = UINT64_MAX,
+                            .clash = CLASH_TAKE_OVER};
+    struct player second;
+    publication_by_session(&stage->sup, h.heir)->accepted_us -= TAKEOVER_STALE_US + 1;
+    relieve(stage, &stage->ingest, PROCESS_INGEST, &second);
+    post(stage, 3, STREAM);
+    grant_as(stage, "t_two", &g);
+    uint64_t third = answer_offer(stage, 201);
+    assert_int_equal(result(stage).status, 201);
+    assert_true(takeover_is_heir(publication_by_session(&stage->sup, third)));
+    assert_int_equal(reason_told(stage, &h.second), END_REPLACED);
+    assert_untouched(stage, &h);
+    leave(stage, &second);
+    finish(stage, &h.old);
+}
+
+static void T5_a_revoked_token_leaves_no_heir(void **state)
+{
+    struct stage *stage = *state;
+    struct heirdom h = make_heir_of(stage, "t_one", UINT64_MAX);
+    const struct msg_lease_end end = {.lease_id = LEASE, .reason = END_REVOKED};
+    struct msg_stream_state said;
+    struct heard heard;
+    say(stage, &stage->auth, MSG_LEASE_END, &end, NULL, 0);
+    assert_null(publication_by_stream(&stage->sup, STREAM));
+    assert_true(hear(&stage->web, MSG_STREAM_STATE, &heard));
+    memcpy(&said, heard.body, sizeof(said));
+    assert_int_equal(said.state, STREAM_ENDED);
+    assert_false(hear(&stage->web, MSG_STREAM_STATE, &heard)); /* and not live again */
+    assert_int_equal(reason_told(stage, &h.second), END_REVOKED);
+    finish(stage, &h.old);
+}
+
 static void W5_an_heir_needs_no_room_of_its_own(void **state)
 {
     struct stage *stage = *state;
@@ -274,6 +319,8 @@ int main(void)
         CASE(W5_the_heir_has_the_place_of_one_that_ends),
         CASE(WHIP_30_an_heir_does_not_continue_what_was_deleted),
         CASE(W5_one_live_and_one_heir_and_nobody_else),
+        CASE(W5_an_heir_without_keys_makes_room_for_its_own_token),
+        CASE(T5_a_revoked_token_leaves_no_heir),
         CASE(W5_an_heir_needs_no_room_of_its_own),
         CASE(W5_workers_and_rows_belong_to_who_has_the_playback),
         CASE(T5_a_kick_takes_the_heir_along),
