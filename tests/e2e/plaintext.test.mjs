@@ -48,7 +48,8 @@ async function play(stream) {
 }
 
 test('S1 a marker in the media is found in memory only', { timeout: 180000 }, async () => {
-    const marker = randomBytes(16);
+    // grep searches lines, and a zero may be escaped in H.264
+    const marker = randomBytes(16).map((b) => (b === 0 || b === 10 ? b + 1 : b));
     const places = [gateway.state, '/tmp', '/dev/shm', '/var'];
     const { token } = await gateway.token('marked');
     const options = ['--marker', marker.toString('hex')];
