@@ -21,11 +21,12 @@ static json_t *number_or_null(uint64_t value, uint64_t none)
 json_t *adminjson_token(const struct token *token, enum token_state state, size_t live)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "id", token->id, "stream",
+        "{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "id", token->id, "stream",
         token->pattern, "label", token->label, "state", token_state_name(state), "created_ms",
         number(token->created_ms), "expires_ms", number_or_null(token->expires_ms, 0),
         "max_duration_s", number_or_null(token->max_duration_ms / 1000, 0), "max_sessions",
-        number_or_null(token->max_sessions, 0), "on_clash", token_clash_name(token->clash),
+        number_or_null(token->max_sessions, 0), "max_bitrate_kbps",
+        number_or_null(token->max_bitrate_kbps, 0), "on_clash", token_clash_name(token->clash),
         "revoked_ms", number_or_null(token->revoked_ms, 0), "live", number(live));
 }
 

@@ -39,6 +39,8 @@ static const struct field fields[] = {
     {"expires_s", 0, OP(TOKEN_CREATE), NUMBER_FIELD(expires_s, TOKEN_TIME_MAX_S)},
     {"max_duration_s", 0, OP(TOKEN_CREATE), NUMBER_FIELD(max_duration_s, TOKEN_TIME_MAX_S)},
     {"max_sessions", 0, OP(TOKEN_CREATE), NUMBER_FIELD(max_sessions, TOKEN_SESSIONS_MAX)},
+    {"max_bitrate_kbps", 0, OP(TOKEN_CREATE),
+     NUMBER_FIELD(max_bitrate_kbps, TOKEN_BITRATE_MAX_KBPS)},
     {"on_clash", 0, OP(TOKEN_CREATE), TEXT_FIELD(on_clash)},
     {"after_ms", 0, OP(TOKEN_LIST), NUMBER_FIELD(after_ms, INT64_MAX)},
     {"after_id", 0, OP(TOKEN_LIST), TEXT_FIELD(after_id)},

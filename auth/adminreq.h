@@ -2,7 +2,7 @@
  *
  * A request is one JSON object (RFC 8259) of at most ADMINREQ_LINE_MAX bytes: "op" and that
  * operation's keys, no others, none twice, nothing nested deeper than ADMINREQ_DEPTH_MAX.
- *   token.create stream [label expires_s max_duration_s max_sessions on_clash]
+ *   token.create stream [label expires_s max_duration_s max_sessions max_bitrate_kbps on_clash]
  *   token.list [after_ms after_id]    token.show id    token.revoke id
  *   stream.list    stream.kick stream    status */
 #ifndef SLUICE_AUTH_ADMINREQ_H
@@ -42,6 +42,7 @@ struct adminreq {
     uint64_t expires_s;
     uint64_t max_duration_s;
     uint64_t max_sessions;
+    uint64_t max_bitrate_kbps;
 };
 
 /* 0, or -EBADMSG with *out_problem a sentence for the administrator (a constant); *out is then

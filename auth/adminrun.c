@@ -75,6 +75,7 @@ static void create_token(struct adminrun *a, uint64_t conn, const struct adminre
         .max_duration_s = req->max_duration_s,
         .sessions_given = req->sessions_given,
         .max_sessions = (uint32_t)req->max_sessions,
+        .max_bitrate_kbps = (uint32_t)req->max_bitrate_kbps,
         .clash = req->clash,
     };
     char text[TOKEN_TEXT_LEN + 1];

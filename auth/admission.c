@@ -136,6 +136,7 @@ int admission_ask(struct admission *a, const struct msg_lease_ask *ask,
         if (ask->purpose == LEASE_PUBLISH)
             verdict = admit(a, &token, ask->stream, &grant.lease_id);
         grant.clash = (uint8_t)token.clash;
+        grant.max_bitrate_bps = token.max_bitrate_kbps * UINT64_C(1000);
     }
     grant.verdict = (uint8_t)verdict;
     *out = grant;

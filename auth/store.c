@@ -37,6 +37,7 @@ static const char schema_sql[] =
 /* From version i + 1 to i + 2. */
 static const char *const migrations[STORE_SCHEMA_VERSION - 1] = {
     "ALTER TABLE tokens ADD COLUMN clash BIGINT NOT NULL DEFAULT 0;" /* enum grant_clash */
+    "ALTER TABLE tokens ADD COLUMN max_bitrate_kbps BIGINT NOT NULL DEFAULT 0;"
     "UPDATE schema_version SET version = 2;",
 };
 
@@ -54,14 +55,14 @@ enum statement {
 
 #define TOKEN_COLUMNS                                                                              \
     "id, secret_hash, stream_glob, label, created_ms, expires_ms, max_duration_ms, "               \
-    "max_sessions, revoked_ms, clash"
+    "max_sessions, revoked_ms, clash, max_bitrate_kbps"
 
 static const char *const statement_sql[STATEMENT_TOTAL] = {
     [STATEMENT_COUNT_START] = "UPDATE meta SET value = value + 1 WHERE name = 'starts'",
     [STATEMENT_LOAD_CLOCK] = "SELECT value FROM meta WHERE name = 'clock_ms'",
     [STATEMENT_SAVE_CLOCK] = "UPDATE meta SET value = $1 WHERE name = 'clock_ms' AND value < $1",
     [STATEMENT_INSERT_TOKEN] = "INSERT INTO tokens(" TOKEN_COLUMNS ") "
-                               "VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                               "VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     [STATEMENT_FIND_VALID] = "SELECT " TOKEN_COLUMNS " FROM tokens WHERE secret_hash = $1 "
                              "AND revoked_ms = 0 AND (expires_ms = 0 OR expires_ms > $2)",
     [STATEMENT_FIND_BY_ID] = "SELECT " TOKEN_COLUMNS " FROM tokens WHERE id = $1",
@@ -394,16 +395,19 @@ static int read_numbers(sqlite3_stmt *row, struct token *t)
 {
     uint64_t sessions = 0;
     uint64_t clash = 0;
+    uint64_t kbps = 0;
     uint64_t *const to[] = {&t->created_ms, &t->expires_ms, &t->max_duration_ms,
-                            &sessions,      &t->revoked_ms, &clash};
+                            &sessions,      &t->revoked_ms, &clash,
+                            &kbps};
     int rc = 0;
-    for (int i = 0; rc == 0 && i < 6; i++)
+    for (int i = 0; rc == 0 && i < 7; i++)
         rc = column_u64(row, 4 + i, to[i]);
     if (rc < 0 || sessions > TOKEN_SESSIONS_MAX || t->max_duration_ms > TOKEN_TIME_MAX_S * 1000 ||
-        clash >= CLASH_COUNT)
+        clash >= CLASH_COUNT || kbps > TOKEN_BITRATE_MAX_KBPS)
         return -EBADMSG;
     t->max_sessions = (uint32_t)sessions;
     t->clash = (enum grant_clash)clash;
+    t->max_bitrate_kbps = (uint32_t)kbps;
     return 0;
 }
 
@@ -451,6 +455,7 @@ int store_insert_token(struct store *store, const struct token *token)
     bind_u64(statement, "$8", token->max_sessions);
     bind_u64(statement, "$9", token->revoked_ms);
     bind_u64(statement, "$10", token->clash);
+    bind_u64(statement, "$11", token->max_bitrate_kbps);
     return run(store, STATEMENT_INSERT_TOKEN);
 }
 

@@ -59,7 +59,8 @@ static bool wish_valid(const struct token_wish *wish)
 {
     return stream_pattern_valid(wish->pattern) && token_label_valid(wish->label) &&
            wish->expires_s <= TOKEN_TIME_MAX_S && wish->max_duration_s <= TOKEN_TIME_MAX_S &&
-           wish->max_sessions <= TOKEN_SESSIONS_MAX;
+           wish->max_sessions <= TOKEN_SESSIONS_MAX &&
+           wish->max_bitrate_kbps <= TOKEN_BITRATE_MAX_KBPS;
 }
 
 int token_make(const struct token_key *key, const struct token_wish *wish, uint64_t now_ms,
@@ -73,6 +74,7 @@ int token_make(const struct token_key *key, const struct token_wish *wish, uint6
         .expires_ms = wish->expires_s == 0 ? 0 : now_ms + wish->expires_s * TOKEN_MS_PER_S,
         .max_duration_ms = wish->max_duration_s * TOKEN_MS_PER_S,
         .max_sessions = wish->max_sessions,
+        .max_bitrate_kbps = wish->max_bitrate_kbps,
         .clash = wish->clash,
     };
     if (!wish->sessions_given)

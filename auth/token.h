@@ -23,6 +23,7 @@
 #define TOKEN_PEPPER_LEN 32
 #define TOKEN_TIME_MAX_S (10ull * 366 * 86400) /* longest expiry and session */
 #define TOKEN_SESSIONS_MAX 65535u
+#define TOKEN_BITRATE_MAX_KBPS 1000000u
 
 _Static_assert(TOKEN_TEXT_LEN <= STREAM_TOKEN_MAX, "a token fits its message field");
 _Static_assert(TOKEN_ID_LEN <= STREAM_TOKEN_ID_MAX, "an id fits its message field");
@@ -38,10 +39,11 @@ struct token {
     char label[TOKEN_LABEL_MAX + 8];
     uint8_t hash[TOKEN_HASH_LEN];
     uint64_t created_ms;
-    uint64_t expires_ms;      /* 0 = never */
-    uint64_t max_duration_ms; /* of one session; 0 = no limit */
-    uint64_t revoked_ms;      /* 0 = not revoked */
-    uint32_t max_sessions;    /* streams at once; 0 = no limit */
+    uint64_t expires_ms;       /* 0 = never */
+    uint64_t max_duration_ms;  /* of one session; 0 = no limit */
+    uint64_t revoked_ms;       /* 0 = not revoked */
+    uint32_t max_sessions;     /* streams at once; 0 = no limit */
+    uint32_t max_bitrate_kbps; /* of one stream; 0 = the gateway's limit, which it never exceeds */
     enum grant_clash clash;
 };
 
@@ -53,6 +55,7 @@ struct token_wish {
     uint64_t max_duration_s; /* 0 = no limit */
     bool sessions_given;     /* false: 1 for a plain name, no limit for a pattern (W2) */
     uint32_t max_sessions;
+    uint32_t max_bitrate_kbps; /* 0 = the gateway's */
     enum grant_clash clash;
 };
 

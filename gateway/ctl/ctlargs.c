@@ -24,7 +24,7 @@ static const struct command commands[CTL_COMMAND_COUNT] = {
     [CTL_TOKEN_CREATE] =
         {"token", "create", NULL,
          "token create --stream PATTERN [--max-duration TIME] [--expires TIME] "
-         "[--max-sessions N] [--on-clash refuse|take-over] [--label TEXT]",
+         "[--max-sessions N] [--max-bitrate KBPS] [--on-clash refuse|take-over] [--label TEXT]",
          "Makes a token and shows it, this once. PATTERN is a stream name; * in it "
          "stands for any characters."},
     [CTL_TOKEN_LIST] = {"token", "list", NULL, "token list",
@@ -71,6 +71,8 @@ static const struct option options[] = {
      "--max-duration TIME  the longest session; default: no limit"},
     {"max-sessions", KIND_COUNT, CREATE, AT(max_sessions), CTLARGS_SESSIONS_MAX,
      "--max-sessions N     streams at once, 0 = no limit; default: 1 for a name, 0 with *"},
+    {"max-bitrate", KIND_COUNT, CREATE, AT(max_bitrate_kbps), CTLARGS_BITRATE_MAX_KBPS,
+     "--max-bitrate KBPS   of a stream, kbit/s; default and upper bound: the gateway's limit"},
     {"on-clash", KIND_TEXT, CREATE, AT(on_clash), 0,
      "--on-clash WHAT      when its stream is already being published: refuse (default) or "
      "take-over"},

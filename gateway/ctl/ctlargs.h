@@ -13,6 +13,7 @@
 #define CTLARGS_WAIT_MAX_S 3600u
 #define CTLARGS_TIME_MAX_S (10ull * 366 * 86400)
 #define CTLARGS_SESSIONS_MAX 65535u
+#define CTLARGS_BITRATE_MAX_KBPS 1000000u
 
 enum ctl_command {
     CTL_TOKEN_CREATE,
@@ -41,7 +42,8 @@ struct ctlargs {
     uint64_t max_duration_s;
     bool sessions_given;
     uint32_t max_sessions;
-    const char *on_clash; /* "refuse" or "take-over" */
+    uint32_t max_bitrate_kbps; /* 0: the gateway's limit */
+    const char *on_clash;      /* "refuse" or "take-over" */
 };
 
 /* environment_state: $SLUICE_STATE or NULL. 0, or -EINVAL with a sentence in problem. */

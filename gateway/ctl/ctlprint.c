@@ -89,7 +89,9 @@ static void print_token(FILE *to, const json_t *token, uint64_t now_ms)
     char sessions[CELL_MAX];
     char duration[CELL_MAX];
     char live[CELL_MAX];
+    char kbps[CELL_MAX];
     count_cell(token, "max_sessions", "no limit", sessions);
+    count_cell(token, "max_bitrate_kbps", "the gateway's", kbps);
     duration_cell(token, "max_duration_s", "no limit", duration);
     count_cell(token, "live", "-", live);
     fprintf(to, "%-14s %s\n", "id:", text_of(token, "id"));
@@ -100,6 +102,7 @@ static void print_token(FILE *to, const json_t *token, uint64_t now_ms)
     print_time(to, "expires:", token, "expires_ms", "never", now_ms);
     fprintf(to, "%-14s %s\n", "max duration:", duration);
     fprintf(to, "%-14s %s\n", "max sessions:", sessions);
+    fprintf(to, "%-14s %s\n", "max kbit/s:", kbps);
     fprintf(to, "%-14s %s\n", "on clash:", text_of(token, "on_clash"));
     fprintf(to, "%-14s %s\n", "live now:", live);
     if (json_is_integer(json_object_get(token, "revoked_ms")))

@@ -12,6 +12,8 @@ static json_t *token_create(const struct ctlargs *args)
                             json_integer((json_int_t)args->max_duration_s));
     if (request && args->sessions_given)
         json_object_set_new(request, "max_sessions", json_integer(args->max_sessions));
+    if (request && args->max_bitrate_kbps != 0)
+        json_object_set_new(request, "max_bitrate_kbps", json_integer(args->max_bitrate_kbps));
     if (request && args->on_clash)
         json_object_set_new(request, "on_clash", json_string(args->on_clash));
     return request;

@@ -12,8 +12,9 @@
 
 uint64_t launch_bitrate_bps(const struct publication *p)
 {
-    return p->grant.max_bitrate_bps ? p->grant.max_bitrate_bps
-                                    : (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
+    uint64_t all_bps = (uint64_t)p->sup->conf.max_bitrate_kbps * 1000;
+    uint64_t own_bps = p->grant.max_bitrate_bps;
+    return own_bps != 0 && own_bps < all_bps ? own_bps : all_bps;
 }
 
 int launch_make_ring(struct publication *p)

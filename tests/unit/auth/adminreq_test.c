@@ -50,13 +50,14 @@ static void create_takes_all_its_keys(void **state)
     const char *problem;
     assert_int_equal(parse("{\"op\":\"token.create\",\"stream\":\"cam-*\",\"label\":\"a \\u00fc\","
                            "\"expires_s\":7200,\"max_duration_s\":3600,\"max_sessions\":0,"
-                           "\"on_clash\":\"take-over\"}",
+                           "\"max_bitrate_kbps\":2500,\"on_clash\":\"take-over\"}",
                            &req, &problem),
                      0);
     assert_string_equal(req.stream, "cam-*");
     assert_string_equal(req.label, "a \xc3\xbc");
     assert_int_equal(req.expires_s, 7200);
     assert_int_equal(req.max_duration_s, 3600);
+    assert_int_equal(req.max_bitrate_kbps, 2500);
     assert_int_equal(req.max_sessions, 0);
     assert_true(req.sessions_given);
     assert_int_equal(req.clash, CLASH_TAKE_OVER);

@@ -134,7 +134,7 @@ static void create_answers_with_id_and_token(void **state)
     const json_t *answer =
         request(f, "{\"op\":\"token.create\",\"stream\":\"*\",\"expires_s\":7200,"
                    "\"max_duration_s\":3600,\"label\":\"x\","
-                   "\"on_clash\":\"take-over\"}");
+                   "\"max_bitrate_kbps\":2500,\"on_clash\":\"take-over\"}");
     assert_ok(answer);
     assert_int_equal(strlen(text_of(answer, "token")), TOKEN_TEXT_LEN);
     assert_true(token_id_valid(slice_of(text_of(answer, "id"))));
@@ -143,6 +143,7 @@ static void create_answers_with_id_and_token(void **state)
     assert_true(json_integer_value(json_object_get(answer, "expires_ms")) == NOW_MS + 7200000);
     assert_int_equal(json_integer_value(json_object_get(answer, "max_duration_s")), 3600);
     assert_true(json_is_null(json_object_get(answer, "max_sessions")));
+    assert_int_equal(json_integer_value(json_object_get(answer, "max_bitrate_kbps")), 2500);
     assert_string_equal(text_of(answer, "on_clash"), "take-over");
     assert_true(json_is_null(json_object_get(answer, "revoked_ms")));
 

@@ -173,6 +173,16 @@ static void pattern_decides_403(void **state)
         assert_int_equal(ask(f, "demo", m.text).verdict, GRANT_WRONG_STREAM);
 }
 
+static void U15_the_grant_tells_the_bitrate_of_the_token(void **state)
+{
+    struct fixture *f = *state;
+    struct made m =
+        make(f, (struct token_wish){.pattern = slice_of("*"), .max_bitrate_kbps = 2500});
+    struct made n = make(f, (struct token_wish){.pattern = slice_of("*")});
+    assert_int_equal(ask(f, "a", m.text).max_bitrate_bps, 2500000);
+    assert_int_equal(ask(f, "b", n.text).max_bitrate_bps, 0); /* the gateway's */
+}
+
 static void W2_max_sessions_limits_streams_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -402,6 +412,7 @@ int main(void)
         TEST(H9_all_invalid_tokens_get_the_same_answer),
         TEST(pattern_decides_403),
         TEST(W5_a_takeover_is_not_counted_as_a_second_stream),
+        TEST(U15_the_grant_tells_the_bitrate_of_the_token),
         TEST(W2_max_sessions_limits_streams_at_once),
         TEST(W2_star_runs_many_streams),
         TEST(W2_full_lease_table_is_503),

@@ -82,6 +82,7 @@ static void keeps_every_field(void **state)
                               .max_duration_s = 3600,
                               .sessions_given = true,
                               .max_sessions = 7,
+                              .max_bitrate_kbps = 2500,
                               .clash = CLASH_TAKE_OVER};
     struct token token;
     struct token found;
@@ -296,7 +297,10 @@ static void an_old_database_is_brought_up_to_date(void **state)
     struct fixture *f = *state;
     char text[TOKEN_TEXT_LEN + 1];
     struct token old = add(f->store, "demo", NOW_MS, text);
-    tamper(f, "ALTER TABLE tokens DROP COLUMN clash; UPDATE schema_version SET version = 1");
+    tamper(
+        f,
+        "ALTER TABLE tokens DROP COLUMN clash;"
+        "ALTER TABLE tokens DROP COLUMN max_bitrate_kbps; UPDATE schema_version SET version = 1");
     assert_int_equal(store_open(f->dir.fd, 0, &f->store), 0);
     struct token found;
     assert_int_equal(store_find_by_id(f->store, old.id, &found), 0);
@@ -330,6 +334,8 @@ static void D7_hostile_rows_are_errors(void **state)
         "max_sessions = 65536",
         "max_sessions = -1",
         "clash = 2",
+        "max_bitrate_kbps = 1000001",
+        "max_bitrate_kbps = -1",
         "clash = 'refuse'",
         "max_duration_ms = 9223372036854775807",
         "secret_hash = 'short'",

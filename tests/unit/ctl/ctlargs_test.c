@@ -67,9 +67,9 @@ static void options_may_stand_anywhere(void **state)
     (void)state;
     static const char *const lines[] = {
         "--state /x --json --wait 30 token create --stream * --expires 2h --max-duration 1h "
-        "--label a_b --max-sessions 0 --on-clash take-over",
+        "--label a_b --max-sessions 0 --max-bitrate 2500 --on-clash take-over",
         "token --json create --stream=* --max-duration=60m --max-sessions=0 --label=a_b "
-        "--expires=120m --on-clash=take-over --wait=30 --state=/x",
+        "--expires=120m --max-bitrate=2500 --on-clash=take-over --wait=30 --state=/x",
     };
     for (size_t i = 0; i < 2; i++) {
         struct ctlargs a = good(lines[i]);
@@ -82,6 +82,7 @@ static void options_may_stand_anywhere(void **state)
         assert_string_equal(a.label, "a b");
         assert_true(a.sessions_given);
         assert_int_equal(a.max_sessions, 0);
+        assert_int_equal(a.max_bitrate_kbps, 2500);
         assert_string_equal(a.on_clash, "take-over");
     }
     assert_false(good("token create --stream *").sessions_given);

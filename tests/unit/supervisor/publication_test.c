@@ -1,4 +1,5 @@
 /* The life of publications, from the POST to the end. */
+#include "gateway/supervisor/launch.h"
 #include "tests/unit/supervisor/supervisor_stage.h"
 
 static void WHIP_01_a_good_post_reaches_every_role(void **state)
@@ -15,6 +16,23 @@ static void WHIP_01_a_good_post_reaches_every_role(void **state)
     assert_true(hear(&stage->web, MSG_STREAM_LINK, &heard));
     close(heard.fds[0]);
     assert_int_equal(publications(stage), 1);
+}
+
+/* A token's ceiling counts below the gateway's only. */
+static void U15_the_lower_of_both_bitrates_counts(void **state)
+{
+    struct stage *stage = *state;
+    struct grant g = {.verdict = GRANT_OK, .lease_id = LEASE, .remaining_us = UINT64_MAX};
+    uint64_t all_bps = (uint64_t)stage->sup.conf.max_bitrate_kbps * 1000;
+    const uint64_t given[] = {all_bps / 2, 0, all_bps * 2};
+    const uint64_t wanted[] = {all_bps / 2, all_bps, all_bps};
+    struct publication p = {.sup = &stage->sup};
+    assert_true(all_bps > 0);
+    for (size_t i = 0; i < 3; i++) {
+        g.max_bitrate_bps = given[i];
+        p.grant = g;
+        assert_int_equal(launch_bitrate_bps(&p), wanted[i]);
+    }
 }
 
 static void W1_nothing_is_done_before_auth_has_answered(void **state)
@@ -256,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(WHIP_01_a_good_post_reaches_every_role),
+        CASE(U15_the_lower_of_both_bitrates_counts),
         CASE(W1_nothing_is_done_before_auth_has_answered),
         CASE(WHIP_21_refusals_leave_nothing),
         CASE(WHIP_03_a_bad_offer_leaves_nothing),
