@@ -44,7 +44,7 @@ struct stats_track {
     uint32_t loss_permille;    /* on the way, before repair, lately */
     uint32_t hold_us;          /* last second's mean wait of a packet for those before it */
     uint32_t hold_max_us;      /* and the longest */
-    uint32_t deadline_us;      /* how long a missing packet is waited for now */
+    uint32_t deadline_us;      /* how long a missing packet is waited for */
     uint32_t frame_rate_milli; /* frames per 1000 seconds, smoothed */
     uint32_t pause_us;         /* last second's longest time between two frames */
     uint16_t width;            /* of the last key frame */

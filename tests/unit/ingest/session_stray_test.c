@@ -22,7 +22,7 @@ static size_t seal_slice(struct fixture *f, uint32_t time, uint8_t *sealed)
     return seal_rtp(f, test_slice, sizeof(test_slice), time, true, sealed);
 }
 
-/* Live, with one frame read, and nothing more to send for now. */
+/* Live, with one frame read, and nothing left to send. */
 static void go_live(struct fixture *f)
 {
     struct frame frame;

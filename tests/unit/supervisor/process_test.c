@@ -9,7 +9,7 @@ static struct process *start_real_ingest(struct stage *stage)
 {
     struct supervisor *sup = &stage->sup;
     char program[sizeof(sup->libexec) + 32];
-    strcpy(sup->libexec, "/tmp/sluice-lifecycle-XXXXXX");
+    (void)text_copy(sup->libexec, sizeof(sup->libexec), slice_of("/tmp/sluice-lifecycle-XXXXXX"));
     assert_non_null(mkdtemp(sup->libexec));
     snprintf(program, sizeof(program), "%s/sluice-ingest", sup->libexec);
     FILE *script = fopen(program, "w");
