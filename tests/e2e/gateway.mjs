@@ -76,6 +76,7 @@ export class Gateway {
                 `log_level = "debug"\n${all.join('')}`,
         );
         gateway.lines = [];
+        gateway.cut = '';
         const args = ['--config', conf, '--state', gateway.state];
         gateway.process = spawn(path.join(BUILD, 'sluiced'), args, {
             stdio: ['ignore', 'pipe', 'pipe'],
@@ -93,8 +94,15 @@ export class Gateway {
     }
 
     #keep(data) {
-        this.lines.push(...String(data).split('\n').filter(Boolean));
+        const lines = (this.cut + data).split('\n');
+        this.cut = lines.pop();
+        this.lines.push(...lines.filter(Boolean));
         this.lines.splice(0, Math.max(0, this.lines.length - LOG_LINES_MAX));
+    }
+
+    /** The lines of a time, as Date.now() gave it, and later. Their number is bounded: places would not do. */
+    linesSince(at) {
+        return this.lines.filter((line) => Date.parse(line.split(' ')[0]) >= at);
     }
 
     log(last = 80) {

@@ -6,8 +6,8 @@ import http from 'node:http';
 /**
  * Runs in the page. how: { url, token, kinds: 'av'|'video'|'audio', codec: 'video/VP8', direction, rids,
  * size: [width, height], fps, detail (rectangles per picture), maxBitrate, sound: 'tone'|'left'|'bursts',
- * strip: lines of this pattern are taken out of the offer, modest: what the answer says of a start bitrate
- * is not believed, port: where media goes instead, tune: appended to Opus' parameters in the answer }.
+ * strip: lines of this pattern are taken out of the offer, modest: what the answer says of bitrates is
+ * not believed, port: where media goes instead, tune: appended to Opus' parameters in the answer }.
  * Leaves window.whip: { pc, session, offer, answer, headers }; gives its texts.
  */
 export async function publishRaw(how) {
@@ -90,7 +90,7 @@ export async function publishRaw(how) {
     const header = (name) => reply.headers.get(name);
     const session = new URL(header('Location'), reply.url).href;
     window.whip = { pc, session, offer, answer: body, etag: header('ETag'), authorization };
-    const modest = how.modest ? body.replace(/;x-google-start-bitrate=\d+/g, '') : body;
+    const modest = how.modest ? body.replace(/;x-google-[a-z]+-bitrate=\d+|^b=.*\r\n/gm, '') : body;
     const tuned = (line) => `${line};${how.tune}`;
     const routed = how.port
         ? modest.replace(/^a=candidate:.* tcp .*\r\n/gm, '').replace(/\d+ typ host/g, `${how.port} typ host`)
