@@ -16,7 +16,9 @@
 
 #define HALF_OPEN 64u
 #define HALF_OPEN_BYTES ((size_t)20 << 20)
-#define LEFT_OVER_BYTES ((size_t)128 << 10) /* malloc's own caches; a handshake has more */
+#define FLIGHT_MAX 8u
+#define WARM_UP_ROUNDS 3u /* then libraries have made what they keep */
+#define LEFT_OVER_BYTES ((size_t)16 << 10)
 #define H264 VIDEO_LINE " 96\r\na=mid:1\r\na=rtpmap:96 H264/90000\r\n"
 
 static const char *const offers[] = {
@@ -203,42 +205,74 @@ static void BUG_33_no_numbers_no_feedback(void **state)
 
 /* ---- handshakes that never go on ---- */
 
-static void drop(void *ctx, const uint8_t *data, size_t len)
+struct flight {
+    uint8_t data[FLIGHT_MAX][DTLS_MTU];
+    size_t len[FLIGHT_MAX];
+    size_t count;
+};
+
+static void keep(void *ctx, const uint8_t *data, size_t len)
 {
-    (void)ctx;
-    (void)data;
-    (void)len;
+    struct flight *flight = ctx;
+    assert_true(flight->count < FLIGHT_MAX && len <= DTLS_MTU);
+    memcpy(flight->data[flight->count], data, len);
+    flight->len[flight->count++] = len;
 }
 
+static void deliver(struct flight *flight, struct dtls *to)
+{
+    for (size_t i = 0; i < flight->count; i++)
+        assert_int_equal(dtls_receive(to, flight->data[i], flight->len[i], 1), DTLS_NONE);
+    flight->count = 0;
+}
+
+/* A server that has sent its certificate and waits for that of a client which is gone. */
 static void open_half(struct cert **out_cert, struct dtls **out_dtls)
 {
+    static struct flight ours, theirs;
     const struct fingerprint peer = {.algorithm = FINGERPRINT_SHA256, .len = 32};
+    struct dtls *client;
+    ours.count = theirs.count = 0;
     assert_int_equal(cert_new(out_cert), 0);
-    assert_int_equal(dtls_new(*out_cert, &peer, 1, drop, NULL, out_dtls), 0);
-    assert_int_equal(dtls_start(*out_dtls, 1), 0);
+    assert_int_equal(dtls_new(*out_cert, &peer, 1, keep, &ours, out_dtls), 0);
+    assert_int_equal(dtls_new_client(*out_cert, &peer, 1, keep, &theirs, &client), 0);
+    assert_int_equal(dtls_start(client, 1), DTLS_NONE);
+    deliver(&theirs, *out_dtls);
+    deliver(&ours, client); /* the cookie */
+    assert_true(dtls_deadline_us(*out_dtls, 1) == UINT64_MAX);
+    deliver(&theirs, *out_dtls);
+    assert_true(ours.count > 0);
+    assert_true(dtls_deadline_us(*out_dtls, 1) <= 1 + DTLS_HANDSHAKE_US);
+    dtls_free(client);
 }
 
-static void U5_half_open_handshakes_are_small(void **state)
+/* Bytes in use while HALF_OPEN handshakes stand still. */
+static size_t hold_half_open(void)
 {
     struct dtls *all[HALF_OPEN] = {NULL};
     struct cert *certs[HALF_OPEN] = {NULL};
-    (void)state;
-    open_half(&certs[0], &all[0]); /* what the library makes once */
-    dtls_free(all[0]);
-    cert_free(certs[0]);
-    struct mallinfo2 before = mallinfo2(); /* all zero under a sanitizer */
     for (size_t i = 0; i < HALF_OPEN; i++)
         open_half(&certs[i], &all[i]);
-    struct mallinfo2 held = mallinfo2();
-    print_message("%zu KiB each\n", (held.uordblks - before.uordblks) / HALF_OPEN >> 10);
-    assert_true(held.uordblks - before.uordblks <= HALF_OPEN_BYTES);
+    size_t held = mallinfo2().uordblks; /* 0 under a sanitizer */
     for (size_t i = 0; i < HALF_OPEN; i++) {
         dtls_free(all[i]);
         cert_free(certs[i]);
     }
-    struct mallinfo2 after = mallinfo2();
-    print_message("%zu bytes are left\n", after.uordblks - before.uordblks);
-    assert_true(after.uordblks <= before.uordblks + LEFT_OVER_BYTES);
+    return held;
+}
+
+static void U5_half_open_handshakes_are_small(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < WARM_UP_ROUNDS; round++)
+        (void)hold_half_open();
+    size_t before = mallinfo2().uordblks;
+    size_t held = hold_half_open();
+    size_t after = mallinfo2().uordblks;
+    print_message("%zu KiB each, %zu bytes are left\n", (held - before) / HALF_OPEN >> 10,
+                  after - before);
+    assert_true(held - before <= HALF_OPEN_BYTES);
+    assert_true(after <= before + LEFT_OVER_BYTES);
 }
 
 int main(void)
