@@ -3,6 +3,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/log.h"
+#include "lib/base/secret.h"
 #include "transcode/audio.h"
 #include "transcode/audio_cut.h"
 #include "transcode/audio_queue.h"
@@ -203,6 +204,7 @@ static int open_stages(struct pipeline *p, struct loop *loop, const struct setti
         .continues = bind->continues != 0,
         .renditions = (uint8_t)p->expected,
     };
+    secret_random(&hello.worker, sizeof hello.worker);
     int result = outlet_new(loop, &hello, &p->outlet);
     if (result == 0 && p->expected & MASK_VIDEO)
         result = open_video(p, s, bind, &sink);

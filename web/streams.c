@@ -87,9 +87,9 @@ static int on_hello(struct stream_link *link, const struct part_hello *m, uint64
     struct part_hello hello = *m;
     if (part_check_hello(&hello))
         return -EBADMSG;
-    /* Over a link that was asked for, the same worker tells all of its window again. */
     bool same = stream->greeted && !stream->ended && same_promises(&stream->hello, &hello);
-    stream->repeats = same && stream->relink_us != 0 && hello.epoch == stream->hello.epoch;
+    /* Over each further link a worker tells all of its window again. */
+    stream->repeats = same && hello.worker == stream->hello.worker;
     bool goes_on = same && (hello.continues || stream->repeats);
     if (stream->greeted && !stream->repeats)
         succeed(stream, goes_on, now_us);

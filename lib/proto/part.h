@@ -30,7 +30,8 @@ enum part_message {
 
 /* Constants of this publication (LL-03): they never change for the life of a playlist. */
 struct part_hello {
-    uint64_t epoch; /* random: makes URIs unique for ever (HLS-16) */
+    uint64_t epoch;  /* random: makes URIs unique for ever (HLS-16) */
+    uint64_t worker; /* random: tells one worker of a playlist from its successors */
     uint32_t part_target_us;
     uint32_t segment_target_us;
     uint32_t target_duration_s; /* EXT-X-TARGETDURATION */
@@ -39,7 +40,7 @@ struct part_hello {
     uint8_t renditions; /* mask of 1 << rendition that will exist: 1 video, 2 audio */
     uint8_t pad[6];
 };
-_Static_assert(sizeof(struct part_hello) == 32, "message layout");
+_Static_assert(sizeof(struct part_hello) == 40, "message layout");
 
 /* The blob is the CMAF header (ftyp + moov). */
 struct part_init {

@@ -255,7 +255,7 @@ static void HLS_09_a_lost_link_is_asked_for(void **state)
     const struct msg_stream_link *wanted = m->body;
     assert_string_equal(wanted->stream, "demo");
     assert_int_equal(wanted->session, 1);
-    webrig_link(&rig, 1);
+    webrig_relink(&rig, 1);
     webrig_hello(&rig, false);
     webrig_open_segment(&rig, 10);
     webrig_send_part(&rig, 10, 0, PART_INDEPENDENT);

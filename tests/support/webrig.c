@@ -208,7 +208,7 @@ int webrig_tell(const struct webrig *rig, unsigned type, const void *body, size_
     return sendmsg(rig->worker, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-void webrig_link(struct webrig *rig, uint64_t session)
+void webrig_relink(struct webrig *rig, uint64_t session)
 {
     struct msg_stream_link m = {.session = session, .stream = "demo"};
     int pair[2];
@@ -219,9 +219,16 @@ void webrig_link(struct webrig *rig, uint64_t session)
     rig->worker = pair[0];
 }
 
+void webrig_link(struct webrig *rig, uint64_t session)
+{
+    rig->worker_id++;
+    webrig_relink(rig, session);
+}
+
 void webrig_hello(const struct webrig *rig, bool continues)
 {
     struct part_hello m = {.epoch = WEBRIG_EPOCH,
+                           .worker = rig->worker_id,
                            .part_target_us = 200000,
                            .segment_target_us = 2000000,
                            .target_duration_s = 3,

@@ -27,6 +27,7 @@ struct webrig {
     int listener;
     uint16_t port;
     int worker;                   /* -1: none */
+    uint64_t worker_id;           /* as its hello says */
     struct segment_writer memory; /* the bytes of all segments */
 };
 
@@ -65,9 +66,11 @@ int webrig_get(const struct webrig *rig, const char *target, struct webrig_answe
 const char *webrig_header(const struct webrig_answer *a, const char *name);
 bool webrig_header_is(const struct webrig_answer *a, const char *name, const char *value);
 
-/* The worker of stream "demo": a new pair (the old one is closed), and its announcements: one video
- * rendition with parts of 200 ms and 5,000 bytes. */
+/* A worker of stream "demo", each time another: a new pair (the old one is closed), and its
+ * announcements: one video rendition with parts of 200 ms and 5,000 bytes. */
 void webrig_link(struct webrig *rig, uint64_t session);
+/* A new pair for the same worker. */
+void webrig_relink(struct webrig *rig, uint64_t session);
 int webrig_tell(const struct webrig *rig, unsigned type, const void *body, size_t len,
                 const void *blob, size_t blob_len, int fd);
 void webrig_hello(const struct webrig *rig, bool continues);

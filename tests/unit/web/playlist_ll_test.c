@@ -66,7 +66,7 @@ static void LL_03_a_successor_with_other_promises_starts_a_fresh_playlist(void *
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_link(rig, 1);
+    rig_successor(rig, 1);
     struct part_hello m = rig_hello_body(1, true);
     m.part_target_us = 333000;
     assert_int_equal(rig_feed(rig, PART_HELLO, &m, NULL, 0, -1), 0);
@@ -78,7 +78,7 @@ static void LL_03_BUG_12_promises_stay_over_parts_segments_and_workers(void **st
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
     char *before = rig_playlist(rig, VIDEO);
-    rig_link(rig, 1);
+    rig_successor(rig, 1);
     assert_int_equal(rig_hello(rig, 3, true), 0);
     assert_int_equal(rig_send_init(rig, 0, 1, "video header"), 0);
     rig_whole(rig, 0, 13);

@@ -100,7 +100,7 @@ static void HLS_04_numbers_never_restart_under_a_name(void **state)
     struct rig *rig = *state;
     rig_publish(rig, 100, 102);
     assert_int_equal(rig_end(rig, true), 0);
-    rig_link(rig, 2);
+    rig_successor(rig, 2);
     assert_int_equal(rig_hello(rig, 1, false), 0);
     assert_int_equal(rig_send_init(rig, 0, 1, "header"), 0);
     assert_int_equal(rig_segment(rig, 0, 102), -EPROTO);
@@ -141,7 +141,7 @@ static void HLS_06_a_hole_in_the_numbers_becomes_a_gap(void **state)
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
     assert_int_equal(rig_segment(rig, 0, 13), 0); /* opened, then the worker dies */
-    rig_link(rig, 1);
+    rig_successor(rig, 1);
     assert_int_equal(rig_hello(rig, 3, true), 0);
     assert_int_equal(rig_send_init(rig, 0, 1, "video header"), 0);
     struct part_segment m = {.msn = 14,
@@ -191,7 +191,7 @@ static void HLS_09_a_successor_goes_on_with_one_discontinuity(void **state)
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_link(rig, 1);
+    rig_successor(rig, 1);
     assert_int_equal(rig_hello(rig, 3, true), 0);
     assert_int_equal(rig_send_init(rig, 0, 1, "video header"), 0);
     struct part_segment m = {.msn = 13,
@@ -312,7 +312,7 @@ static void HLS_14_the_uri_depends_on_the_bytes_not_on_the_count(void **state)
     rig_publish(rig, 10, 10);
     struct media_init *before = rig->stream->renditions[0].inits[0];
     uint64_t hash = before->hash;
-    rig_link(rig, 1);
+    rig_successor(rig, 1);
     assert_int_equal(rig_hello(rig, 3, true), 0);
     assert_int_equal(rig_send_init(rig, 0, 1, "other bytes"), 0);
     assert_true(rig->stream->renditions[0].inits[0]->hash != hash);

@@ -40,6 +40,7 @@ struct rig {
     struct streams *streams;
     struct stream *stream;
     struct segment_writer memory; /* the bytes of all segments */
+    uint64_t worker;              /* who says hello */
     uint64_t now_us;
 };
 
@@ -49,6 +50,13 @@ static inline void rig_link(struct rig *rig, uint64_t session)
     assert_int_equal(streams_on_link(rig->streams, &m, -1), 0);
     rig->stream = streams_find(rig->streams, slice_of("demo"));
     assert_non_null(rig->stream);
+}
+
+/* The link of another worker. */
+static inline void rig_successor(struct rig *rig, uint64_t session)
+{
+    rig->worker++;
+    rig_link(rig, session);
 }
 
 static inline void rig_init(struct rig *rig)
@@ -103,6 +111,7 @@ static inline struct part_hello rig_hello_body(unsigned renditions, bool continu
 static inline int rig_hello(struct rig *rig, unsigned renditions, bool continues)
 {
     struct part_hello m = rig_hello_body(renditions, continues);
+    m.worker = rig->worker;
     return rig_feed(rig, PART_HELLO, &m, NULL, 0, -1);
 }
 

@@ -60,7 +60,7 @@ static void HLS_08_a_fresh_publication_keeps_the_old_bytes_fetchable(void **stat
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_link(rig, 2);
+    rig_successor(rig, 2);
     struct part_hello m = rig_hello_body(1, false);
     m.epoch = 99;
     assert_int_equal(rig_feed(rig, PART_HELLO, &m, NULL, 0, -1), 0);
@@ -184,7 +184,7 @@ static void The_predecessor_counts_until_the_successor_says_hello(void **state)
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
     struct stream_link *old = rig->stream->link;
-    rig_link(rig, 1);
+    rig_successor(rig, 1);
     assert_ptr_equal(rig->stream->link, old);
     assert_non_null(rig->stream->next_link);
     assert_int_equal(rig_hello(rig, 3, true), 0);
@@ -197,7 +197,7 @@ static void A_jump_in_the_numbers_starts_the_list_anew(void **state)
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_link(rig, 2);
+    rig_successor(rig, 2);
     assert_int_equal(rig_hello(rig, 3, true), 0);
     assert_int_equal(rig_send_init(rig, 0, 1, "h"), 0);
     struct part_segment m = {.msn = 500,
@@ -215,7 +215,7 @@ static void State_of_a_former_session_is_ignored(void **state)
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_link(rig, 2);
+    rig_successor(rig, 2);
     struct msg_stream_state m = {.session = 1, .state = STREAM_ENDED, .stream = "demo"};
     assert_int_equal(streams_on_state(rig->streams, &m), 0);
     assert_false(rig->stream->ended);
@@ -257,7 +257,7 @@ static void HLS_09_other_tracks_start_a_fresh_playlist(void **state)
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_link(rig, 2);
+    rig_successor(rig, 2);
     assert_int_equal(rig_hello(rig, 1, true), 0);
     assert_int_equal(rig->stream->renditions[0].listed_count, 0);
     assert_int_equal(rig->stream->renditions[1].listed_count, 0);
@@ -296,7 +296,7 @@ static void An_ended_stream_goes_after_a_while_unless_someone_comes(void **state
     assert_int_equal(rig_end(rig, true), 0);
     streams_sweep(rig->streams, rig->now_us + RIG_LINGER_S * CLOCK_SECOND_US - 1);
     assert_int_equal(streams_count(rig->streams), 1);
-    rig_link(rig, 2);
+    rig_successor(rig, 2);
     streams_sweep(rig->streams, rig->now_us + RIG_LINGER_S * CLOCK_SECOND_US);
     assert_int_equal(streams_count(rig->streams), 1);
     assert_int_equal(rig_hello(rig, 1, false), 0);
@@ -408,6 +408,23 @@ static void HLS_04_what_is_told_again_changes_nothing(void **state)
     free(later);
 }
 
+/* A link was asked for and came unasked too: the second tells what the first has told. */
+static void HLS_04_two_links_of_one_worker_are_one_publication(void **state)
+{
+    struct rig *rig = *state;
+    int first = link_and_publish(rig, 10, 12);
+    char *before = rig_playlist(rig, VIDEO);
+    int second = link_and_publish(rig, 10, 12);
+    char *after = rig_playlist(rig, VIDEO);
+    assert_string_equal(before, after);
+    assert_int_equal(rig_segment(rig, 0, 13), 0);
+    assert_int_equal(rig->stream->renditions[0].listed_count, 4);
+    free(before);
+    free(after);
+    (void)close(first);
+    (void)close(second);
+}
+
 /* So much was missed that the open segment is out of the worker's window. */
 static void HLS_04_a_long_gap_between_links_ends_the_open_segment(void **state)
 {
@@ -433,7 +450,7 @@ static void A_link_that_comes_unasked_or_an_end_makes_the_wish_void(void **state
     streams_set_want(rig->streams, on_want, &wish);
     int worker = link_and_publish(rig, 10, 12);
     cut(rig, &worker);
-    rig_link(rig, 1); /* the successor's */
+    rig_successor(rig, 1); /* the successor's */
     streams_sweep(rig->streams, clock_now_us() + STREAMS_RELINK_US);
     assert_int_equal(wish.count, 0);
     struct part_hello hello = rig_hello_body(3, true);
@@ -483,6 +500,7 @@ int main(void)
         IN_RIG(An_ended_stream_goes_after_a_while_unless_someone_comes),
         IN_RIG(A_lost_link_is_asked_for_after_a_while_and_again),
         IN_RIG(HLS_04_what_is_told_again_changes_nothing),
+        IN_RIG(HLS_04_two_links_of_one_worker_are_one_publication),
         IN_RIG(HLS_04_a_long_gap_between_links_ends_the_open_segment),
         IN_RIG(A_link_that_comes_unasked_or_an_end_makes_the_wish_void),
         IN_RIG(I5_a_refused_worker_is_not_asked_for),
