@@ -19,8 +19,8 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(EXTRA)
 pkg = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 # folder -> archive; a folder's main.c is its program's, everything else goes into the archive
-FOLDERS := lib/base lib/proto gateway/rtc gateway/supervisor gateway/edge gateway/ingest gateway/ctl \
-	transcode auth web
+FOLDERS := lib/base lib/proto gateway/rtc gateway/depay gateway/supervisor gateway/edge gateway/ingest \
+	gateway/ctl transcode auth web
 name = $(notdir $(1))
 comma := ,
 archive = $(BUILD)/lib$(call name,$(1)).a
@@ -41,7 +41,9 @@ LINK_supervisor := $(BUILD)/libsupervisor.a $(BASE)
 LIBS_supervisor := -lconfuse -lseccomp
 LINK_edge := $(BUILD)/libedge.a $(RTC) $(BASE)
 LIBS_edge := $(call pkg,nice) -lseccomp
-LINK_ingest := $(BUILD)/libingest.a $(RTC) $(BASE)
+LINK_depay := $(BUILD)/libdepay.a $(BASE)
+LIBS_depay := -lseccomp
+LINK_ingest := $(BUILD)/libingest.a $(BUILD)/libdepay.a $(RTC) $(BASE)
 LIBS_ingest := $(LIBS_rtc)
 LINK_ctl := $(BUILD)/libctl.a $(BASE)
 LIBS_ctl := -ljansson

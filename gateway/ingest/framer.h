@@ -5,7 +5,7 @@
 #ifndef SLUICE_INGEST_FRAMER_H
 #define SLUICE_INGEST_FRAMER_H
 
-#include "gateway/ingest/depay.h"
+#include "gateway/depay/depay.h"
 #include "gateway/ingest/sync.h"
 #include "lib/base/ring.h"
 

@@ -6,7 +6,7 @@
 #ifndef SLUICE_INGEST_JITTER_H
 #define SLUICE_INGEST_JITTER_H
 
-#include "gateway/ingest/depay.h"
+#include "gateway/depay/depay.h"
 
 #include <stdbool.h>
 #include <stddef.h>

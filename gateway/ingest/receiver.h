@@ -6,7 +6,7 @@
 #ifndef SLUICE_INGEST_RECEIVER_H
 #define SLUICE_INGEST_RECEIVER_H
 
-#include "gateway/ingest/depay.h"
+#include "gateway/depay/depay.h"
 #include "gateway/ingest/jitter.h"
 #include "gateway/ingest/keyframe.h"
 #include "gateway/ingest/nack.h"

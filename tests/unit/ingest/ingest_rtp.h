@@ -7,7 +7,7 @@
 #include "lib/base/ring.h"
 #include "lib/base/writer.h"
 #include "lib/proto/frame.h"
-#include "tests/unit/ingest/ingest_vectors.h"
+#include "tests/unit/depay/depay_vectors.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,9 +1,0 @@
-/* Packets of one RTP source into depay_opus. */
-#include "tests/fuzz/ingest/depay_fuzz.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    return depay_fuzz_run(CODEC_OPUS, data, size);
-}

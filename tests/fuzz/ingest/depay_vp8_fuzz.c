@@ -1,9 +1,0 @@
-/* Packets of one RTP source into depay_vp8. */
-#include "tests/fuzz/ingest/depay_fuzz.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    return depay_fuzz_run(CODEC_VP8, data, size);
-}
