@@ -147,35 +147,39 @@ static int on_path(void *ctx, const struct chan_message *m)
     return 0;
 }
 
-static int on_path_bytes(void *ctx, const struct chan_message *m)
+/* Passes m on to the publication's worker: *out_to, or NULL when it has not got it. Datagrams may
+ * be lost; a worker that cannot keep up may not be killed through this door. */
+static int pass_datagram(struct process *edge, const struct chan_message *m,
+                         struct publication **out_to)
 {
-    struct process *edge = ctx;
     const struct msg_path *path = m->body;
     struct publication *p = publication_by_session(edge->sup, path->session);
+    *out_to = NULL;
     if (path->transport != TRANSPORT_UDP)
         return -EBADMSG;
-    if (!p || p->state != PUBLICATION_LIVE)
-        return 0;
-    /* datagrams may be lost; a worker that cannot keep up may not be killed through this door */
-    if (process_try_send(p->ingest, MSG_PATH_BYTES, path, m->blob, m->blob_len, NULL) == 0)
-        p->paths_given++;
+    if (p && p->state == PUBLICATION_LIVE &&
+        process_try_send(p->ingest, m->type, path, m->blob, m->blob_len, NULL) == 0)
+        *out_to = p;
     return 0;
+}
+
+static int on_path_bytes(void *ctx, const struct chan_message *m)
+{
+    struct publication *to;
+    int rc = pass_datagram(ctx, m, &to);
+    if (to)
+        to->paths_given++;
+    return rc;
 }
 
 /* Media of a tuple that nobody knows, for a worker that may know it. */
 static int on_stray(void *ctx, const struct chan_message *m)
 {
-    struct process *edge = ctx;
-    const struct msg_path *path = m->body;
-    struct publication *p = publication_by_session(edge->sup, path->session);
-    if (path->transport != TRANSPORT_UDP)
-        return -EBADMSG;
-    if (!p || p->state != PUBLICATION_LIVE)
-        return 0;
-    if (process_try_send(p->ingest, MSG_STRAY, path, m->blob, m->blob_len, NULL) == 0 &&
-        p->strays_given < STRAYS_GIVEN_MAX)
-        p->strays_given++;
-    return 0;
+    struct publication *to;
+    int rc = pass_datagram(ctx, m, &to);
+    if (to && to->strays_given < STRAYS_GIVEN_MAX)
+        to->strays_given++;
+    return rc;
 }
 
 /* What a STUN server told edge; for the answers from now on. */
