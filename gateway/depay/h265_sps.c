@@ -1,8 +1,8 @@
 /* Parses an H.265 sequence parameter set as far as the sample format. */
 #include "gateway/depay/h265_sps.h"
 
+#include "gateway/depay/framesize.h"
 #include "gateway/depay/rbsp.h"
-#include "lib/proto/frame.h"
 
 #include <errno.h>
 
@@ -11,7 +11,6 @@
 #define LEVEL_BITS 8u
 #define CHROMA_420 1u
 #define CHROMA_444 3u
-#define CROP_MAX 64u /* luma samples of one coding unit */
 
 /* profile_tier_level, 7.3.3: the general part, then those of the sub-layers that are there. */
 static void skip_profile(struct rbsp *r, uint32_t sub_layers)
@@ -56,17 +55,9 @@ static int parse_size(struct rbsp *r, struct h265_sps *sps)
             crop[i] = rbsp_ue(r);
     uint64_t cut_x = 2 * (crop[0] + crop[1]);
     uint64_t cut_y = 2 * (crop[2] + crop[3]);
-    if (!rbsp_ok(r) || cut_x >= width || cut_y >= height)
+    if (!rbsp_ok(r))
         return -EBADMSG;
-    if (cut_x >= CROP_MAX || cut_y >= CROP_MAX)
-        return -ENOTSUP;
-    width -= cut_x;
-    height -= cut_y;
-    if (width > FRAME_DIMENSION_MAX || height > FRAME_DIMENSION_MAX)
-        return -EMSGSIZE;
-    sps->width = (uint16_t)width;
-    sps->height = (uint16_t)height;
-    return 0;
+    return framesize_shown(width, height, cut_x, cut_y, &sps->width, &sps->height);
 }
 
 int h265_sps_parse(const uint8_t *nal, size_t len, struct h265_sps *out)

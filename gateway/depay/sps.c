@@ -1,8 +1,8 @@
 /* Parses an H.264 sequence parameter set as far as the picture size. */
 #include "gateway/depay/sps.h"
 
+#include "gateway/depay/framesize.h"
 #include "gateway/depay/rbsp.h"
-#include "lib/proto/frame.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -11,7 +11,6 @@
 #define CHROMA_444 3u
 #define REF_FRAMES_IN_CYCLE_MAX 255u
 #define MBS_MAX 4096u /* macroblocks of one side: far above any level, keeps products small */
-#define CROP_MAX 64u  /* luma samples: more than alignment needs; they are decoded all the same */
 
 /* Decoders disagree on the syntax of further ones, and so on the size they allocate (M3). */
 static bool is_known_profile(uint8_t profile_idc)
@@ -96,24 +95,7 @@ static int skip_order_count(struct rbsp *r)
     return rbsp_ok(r) ? 0 : -EBADMSG;
 }
 
-/* What is shown of width x height: crop units follow the chroma format and field coding, 7.4.2.1.1
- */
-static int crop_size(const uint32_t crop[4], uint32_t chroma, bool frames_only, uint64_t *width,
-                     uint64_t *height)
-{
-    uint64_t unit_x = chroma == 0 ? 1 : 2;
-    uint64_t unit_y = (uint64_t)(chroma == 1 ? 2 : 1) * (frames_only ? 1 : 2);
-    uint64_t cut_x = ((uint64_t)crop[0] + crop[1]) * unit_x;
-    uint64_t cut_y = ((uint64_t)crop[2] + crop[3]) * unit_y;
-    if (cut_x >= *width || cut_y >= *height)
-        return -EBADMSG;
-    if (cut_x >= CROP_MAX || cut_y >= CROP_MAX)
-        return -ENOTSUP;
-    *width -= cut_x;
-    *height -= cut_y;
-    return 0;
-}
-
+/* Crop units follow the chroma format and field coding, 7.4.2.1.1 */
 static int parse_size(struct rbsp *r, uint32_t chroma, struct sps *sps)
 {
     uint32_t width_mbs = rbsp_ue(r);
@@ -132,14 +114,11 @@ static int parse_size(struct rbsp *r, uint32_t chroma, struct sps *sps)
         return -EMSGSIZE;
     uint64_t width = (uint64_t)(width_mbs + 1) * 16;
     uint64_t height = (uint64_t)(height_units + 1) * 16 * (frames_only ? 1 : 2);
-    int rc = crop_size(crop, chroma, frames_only, &width, &height);
-    if (rc < 0)
-        return rc;
-    if (width > FRAME_DIMENSION_MAX || height > FRAME_DIMENSION_MAX)
-        return -EMSGSIZE;
-    sps->width = (uint16_t)width;
-    sps->height = (uint16_t)height;
-    return 0;
+    uint64_t unit_x = chroma == 0 ? 1 : 2;
+    uint64_t unit_y = (uint64_t)(chroma == 1 ? 2 : 1) * (frames_only ? 1 : 2);
+    uint64_t cut_x = ((uint64_t)crop[0] + crop[1]) * unit_x;
+    uint64_t cut_y = ((uint64_t)crop[2] + crop[3]) * unit_y;
+    return framesize_shown(width, height, cut_x, cut_y, &sps->width, &sps->height);
 }
 
 int sps_parse(const uint8_t *nal, size_t len, struct sps *out)
