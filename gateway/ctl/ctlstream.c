@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define VALUE_MAX 96
+#define VALUE_MAX 96 /* at least CTLUNITS_MAX */
 #define TITLE_WIDTH 24
 #define COLUMN_WIDTH 14
 
@@ -53,6 +53,7 @@ static int64_t number_of(const json_t *object, const char *key)
     return json_is_integer(value) ? json_integer_value(value) : -1;
 }
 
+/* Writes the value when there is one; `to` holds "-" before. */
 typedef void (*value_fn)(const json_t *object, const char *key, char to[VALUE_MAX]);
 
 static void word(const json_t *object, const char *key, char to[VALUE_MAX])
@@ -63,9 +64,7 @@ static void word(const json_t *object, const char *key, char to[VALUE_MAX])
 static void count(const json_t *object, const char *key, char to[VALUE_MAX])
 {
     int64_t value = number_of(object, key);
-    if (value < 0)
-        snprintf(to, VALUE_MAX, "-");
-    else
+    if (value >= 0)
         snprintf(to, VALUE_MAX, "%" PRId64, value);
 }
 
@@ -75,8 +74,6 @@ static void tenths(const json_t *object, const char *key, const char *unit, char
     double number = json_number_value(value);
     if (json_is_number(value) && number >= 0 && number < 1e9)
         snprintf(to, VALUE_MAX, "%.1f%s", number, unit);
-    else
-        snprintf(to, VALUE_MAX, "-");
 }
 
 static void milliseconds(const json_t *object, const char *key, char to[VALUE_MAX])
@@ -94,17 +91,13 @@ static void permille(const json_t *object, const char *key, char to[VALUE_MAX])
     int64_t value = number_of(object, key);
     if (value >= 0 && value <= 1000)
         snprintf(to, VALUE_MAX, "%d.%d %%", (int)value / 10, (int)value % 10);
-    else
-        snprintf(to, VALUE_MAX, "-");
 }
 
 static void bitrate(const json_t *object, const char *key, char to[VALUE_MAX])
 {
     int64_t bps = number_of(object, key);
-    char text[CTLUNITS_MAX];
     if (bps >= 0)
-        ctlunits_bitrate((uint64_t)bps, text);
-    snprintf(to, VALUE_MAX, "%s", bps >= 0 ? text : "-");
+        ctlunits_bitrate((uint64_t)bps, to);
 }
 
 /* Of audio there is none. */
@@ -113,17 +106,24 @@ static void picture(const json_t *object, const char *key, char to[VALUE_MAX])
     int64_t width = number_of(object, key), height = number_of(object, "height");
     if (width > 0 && height > 0)
         snprintf(to, VALUE_MAX, "%" PRId64 "x%" PRId64, width, height);
-    else
-        snprintf(to, VALUE_MAX, "-");
 }
 
 static void duration(const json_t *object, const char *key, char to[VALUE_MAX])
 {
     int64_t seconds = number_of(object, key);
-    char text[CTLUNITS_MAX];
     if (seconds >= 0)
-        ctlunits_duration((uint64_t)seconds, text);
-    snprintf(to, VALUE_MAX, "%s", seconds >= 0 ? text : "-");
+        ctlunits_duration((uint64_t)seconds, to);
+}
+
+struct value {
+    char text[VALUE_MAX];
+};
+
+static struct value shown(value_fn format, const json_t *object, const char *key)
+{
+    struct value value = {.text = "-"};
+    format(object, key, value.text);
+    return value;
 }
 
 /* ---- the page ---- */
@@ -184,24 +184,19 @@ static void line(FILE *to, const char *title, const char *value)
 
 static void print_head(FILE *to, const json_t *stream, const json_t *media)
 {
-    char value[VALUE_MAX], more[VALUE_MAX];
+    bool unlimited = json_is_null(json_object_get(stream, "remaining_s"));
     line(to, "Stream", text_of(stream, "stream"));
     line(to, "State", text_of(stream, "state"));
-    duration(stream, "age_s", value);
-    line(to, "Live for", value);
-    duration(stream, "remaining_s", value);
-    line(to, "Time left",
-         json_is_null(json_object_get(stream, "remaining_s")) ? "no limit" : value);
+    line(to, "Live for", shown(duration, stream, "age_s").text);
+    line(to, "Time left", unlimited ? "no limit" : shown(duration, stream, "remaining_s").text);
     line(to, "Token", text_of(stream, "token"));
     line(to, "Publisher", text_of(media, "client"));
     fprintf(to, "%-*s %s, %s\n", TITLE_WIDTH, "Path", text_of(media, "transport"),
             text_of(media, "family"));
-    milliseconds(media, "round_trip_ms", value);
-    fprintf(to, "%-*s %s (from %s)\n", TITLE_WIDTH, "Round trip", value,
-            text_of(media, "round_trip_from"));
-    bitrate(media, "bitrate_bps", value);
-    count(media, "packets", more);
-    fprintf(to, "%-*s %s, %s packets\n", TITLE_WIDTH, "Received", value, more);
+    fprintf(to, "%-*s %s (from %s)\n", TITLE_WIDTH, "Round trip",
+            shown(milliseconds, media, "round_trip_ms").text, text_of(media, "round_trip_from"));
+    fprintf(to, "%-*s %s, %s packets\n", TITLE_WIDTH, "Received",
+            shown(bitrate, media, "bitrate_bps").text, shown(count, media, "packets").text);
     line(to, "Rate control", text_of(media, "feedback"));
 }
 
@@ -219,10 +214,8 @@ static void print_tracks(FILE *to, const json_t *video, const json_t *audio)
         for (size_t k = 0; k < 2; k++) {
             const json_t *from = row->group ? json_object_get(tracks[k], row->group) : tracks[k];
             bool absent = strcmp(text_of(tracks[k], "codec"), "none") == 0;
-            char value[VALUE_MAX] = "-";
-            if (!absent)
-                row->format(from, row->key, value);
-            fprintf(to, "%*s", COLUMN_WIDTH, value);
+            fprintf(to, "%*s", COLUMN_WIDTH,
+                    absent ? "-" : shown(row->format, from, row->key).text);
         }
         fputs("\n", to);
     }
@@ -234,9 +227,7 @@ void ctlstream_print(FILE *to, const json_t *stream)
     print_head(to, stream, media);
     print_tracks(to, json_object_get(media, "video"), json_object_get(media, "audio"));
     fputs("Refused packets\n", to);
-    for (size_t i = 0; i < sizeof(refused_rows) / sizeof(refused_rows[0]); i++) {
-        char value[VALUE_MAX];
-        count(media, refused_rows[i].key, value);
-        fprintf(to, "%-*s %*s\n", TITLE_WIDTH, refused_rows[i].title, COLUMN_WIDTH, value);
-    }
+    for (size_t i = 0; i < sizeof(refused_rows) / sizeof(refused_rows[0]); i++)
+        fprintf(to, "%-*s %*s\n", TITLE_WIDTH, refused_rows[i].title, COLUMN_WIDTH,
+                shown(count, media, refused_rows[i].key).text);
 }
