@@ -1,18 +1,32 @@
 /* Playlists over workers and sessions. */
 #include "tests/unit/supervisor/supervisor_stage.h"
 
+/* A session that has opened segment 500 ends because its ingest worker was killed; its number. */
+static uint64_t break_off(struct stage *stage, uint64_t discontinuity)
+{
+    go_live(stage, UINT64_MAX);
+    uint64_t session = bound(stage).session;
+    open_segment(stage, session, 500, discontinuity);
+    publication_on_ingest_exit(stage->sup.publications[0]);
+    return session;
+}
+
+/* The next POST works at once; the transcode worker of the session before stays as *old. */
+static void come_again(struct stage *stage, struct player *old)
+{
+    replace(stage, &stage->ingest, PROCESS_INGEST);
+    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, old);
+    go_live(stage, UINT64_MAX);
+}
+
 static void a_returning_publisher_goes_on_in_the_same_playlist(void **state)
 {
     struct stage *stage = *state;
-    go_live(stage, UINT64_MAX);
-    open_segment(stage, bound(stage).session, 500, 3);
-    publication_on_ingest_exit(stage->sup.publications[0]); /* killed */
+    struct player old;
+    break_off(stage, 3);
     assert_int_equal(publications(stage), 0);
     assert_int_equal(playback_by_stream(&stage->sup, "demo")->state, STREAM_REJOIN);
-    struct player old = stage->transcode;
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    stage->transcode = play(stage, PROCESS_TRANSCODE);
-    go_live(stage, UINT64_MAX); /* the next POST works at once */
+    come_again(stage, &old);
     pong(stage, &old);
     struct msg_transcode_bind m = bound(stage);
     assert_int_equal(m.continues, 1);
@@ -30,16 +44,10 @@ static void the_last_words_of_the_old_worker_count(void **state)
     struct stage *stage = *state;
     struct player old;
     struct heard heard;
-    go_live(stage, UINT64_MAX);
-    struct msg_transcode_bind first = bound(stage);
-    open_segment(stage, first.session, 500, 3);
-    publication_on_ingest_exit(stage->sup.publications[0]);
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old);
-    go_live(stage, UINT64_MAX);
+    uint64_t first = break_off(stage, 3);
+    come_again(stage, &old);
     assert_false(hear(&stage->transcode, MSG_TRANSCODE_BIND, &heard));
-    struct msg_segment_opened last = {
-        .session = first.session, .msn = 501, .discontinuity_sequence = 3};
+    struct msg_segment_opened last = {.session = first, .msn = 501, .discontinuity_sequence = 3};
     say(stage, &old, MSG_SEGMENT_OPENED, &last, NULL, 0);
     pong(stage, &old);
     struct msg_transcode_bind second = bound(stage);
@@ -54,12 +62,8 @@ static void a_stuck_old_worker_is_not_waited_for(void **state)
 {
     struct stage *stage = *state;
     struct player old;
-    go_live(stage, UINT64_MAX);
-    open_segment(stage, bound(stage).session, 500, 0);
-    publication_on_ingest_exit(stage->sup.publications[0]);
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old);
-    go_live(stage, UINT64_MAX);
+    break_off(stage, 0);
+    come_again(stage, &old);
     struct playback *pb = playback_by_stream(&stage->sup, "demo");
     while (pb->transcode != stage->transcode.process)
         assert_int_equal(loop_turn(&stage->sup.loop, 1000), 0);
@@ -73,12 +77,8 @@ static void an_old_worker_that_dies_while_it_is_waited_for_is_no_crash(void **st
 {
     struct stage *stage = *state;
     struct player old;
-    go_live(stage, UINT64_MAX);
-    open_segment(stage, bound(stage).session, 500, 0);
-    publication_on_ingest_exit(stage->sup.publications[0]);
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old);
-    go_live(stage, UINT64_MAX);
+    break_off(stage, 0);
+    come_again(stage, &old);
     struct playback *pb = playback_by_stream(&stage->sup, "demo");
     playback_on_transcode_exit(pb, old.process, false);
     assert_int_equal(bound(stage).next_msn, 501);
@@ -91,13 +91,9 @@ static void a_session_that_ends_before_its_worker_has_begun_leaves_the_window_op
     struct stage *stage = *state;
     struct player old;
     struct heard heard;
-    go_live(stage, UINT64_MAX);
-    open_segment(stage, bound(stage).session, 500, 0);
-    publication_on_ingest_exit(stage->sup.publications[0]);
+    break_off(stage, 0);
     assert_true(hear(&stage->transcode, MSG_END, &heard));
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old);
-    go_live(stage, UINT64_MAX);
+    come_again(stage, &old);
     publication_on_ingest_exit(stage->sup.publications[0]);
     assert_false(hear(&old, MSG_END, &heard)); /* that it had; a second one would be its end */
     struct playback *pb = playback_by_stream(&stage->sup, "demo");
@@ -130,12 +126,8 @@ static void I5_the_old_worker_can_not_end_the_next_session(void **state)
 {
     struct stage *stage = *state;
     struct player old;
-    go_live(stage, UINT64_MAX);
-    open_segment(stage, bound(stage).session, 500, 3);
-    publication_on_ingest_exit(stage->sup.publications[0]);
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    relieve(stage, &stage->transcode, PROCESS_TRANSCODE, &old);
-    go_live(stage, UINT64_MAX);
+    break_off(stage, 3);
+    come_again(stage, &old);
     struct publication *p = stage->sup.publications[0];
     struct msg_number session = {.number = p->session};
     assert_ptr_equal(playback_by_stream(&stage->sup, "demo")->transcode, old.process);
@@ -160,10 +152,8 @@ static void HLS_04_a_new_playlist_never_starts_lower(void **state)
     session(stage, SESSION_DELETE, m.url_id);
     grant(stage, GRANT_OK, 0, 0);
     publication_on_ingest_exit(stage->sup.publications[0]);
-    struct player old = stage->transcode;
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    stage->transcode = play(stage, PROCESS_TRANSCODE);
-    go_live(stage, UINT64_MAX);
+    struct player old;
+    come_again(stage, &old);
     struct msg_transcode_bind second = bound(stage);
     assert_int_equal(second.continues, 0);
     assert_int_equal(second.next_msn, first.next_msn + 1001);
@@ -226,10 +216,8 @@ static void an_ended_playlist_is_not_continued(void **state)
     session(stage, SESSION_DELETE, m.url_id);
     grant(stage, GRANT_OK, 0, 0);
     publication_on_ingest_exit(stage->sup.publications[0]);
-    struct player old = stage->transcode;
-    replace(stage, &stage->ingest, PROCESS_INGEST);
-    stage->transcode = play(stage, PROCESS_TRANSCODE);
-    go_live(stage, UINT64_MAX);
+    struct player old;
+    come_again(stage, &old);
     (void)bound(stage);
     struct playback *pb = playback_by_stream(&stage->sup, "demo");
     struct process *broken = stage->transcode.process;
