@@ -294,6 +294,27 @@ static void U11_a_flood_does_not_open_the_window(void **state)
     assert_int_equal(open_rtp_at(b->server, &next, 9000000), 0);
 }
 
+/* Each costs three trials: whatever a forger sends, the next is 750 ms later. */
+static void U11_searches_are_spaced(void **state)
+{
+    struct bench *b = *state;
+    struct packet last = {.len = 0};
+    uint32_t n = 0;
+    begin(b, SRTP_SUITE_AEAD_AES_128_GCM);
+    for (; n < 40000; n += 50) {
+        last = sealed_rtp(b->client, 7, (uint16_t)n);
+        assert_int_equal(open_rtp_at(b->server, &last, 1000000), 0);
+    }
+    for (; n < 130000; n += 50)
+        (void)sealed_rtp(b->client, 7, (uint16_t)n);
+    last.bytes[50] ^= 1;
+    for (unsigned k = 0; k <= 50; k++) /* the last of them is searched for */
+        assert_true(open_rtp_at(b->server, &last, 2000000) < 0);
+    struct packet p = sealed_rtp(b->client, 7, (uint16_t)n);
+    assert_int_equal(open_rtp_at(b->server, &p, 2749999), -EACCES);
+    assert_int_equal(open_rtp_at(b->server, &p, 2750000), 0);
+}
+
 static void SEC_09_no_suite_no_session(void **state)
 {
     struct srtp_keys keys = {.suite = SRTP_SUITE_NONE};
@@ -329,6 +350,7 @@ int main(void)
         cmocka_unit_test(SEC_14_rollover_survives_the_wrap),
         cmocka_unit_test(U11_hears_again_after_a_long_outage),
         cmocka_unit_test(U11_a_flood_does_not_open_the_window),
+        cmocka_unit_test(U11_searches_are_spaced),
         cmocka_unit_test(SEC_09_no_suite_no_session),
         cmocka_unit_test(SEC_08_room_for_the_trailer_is_checked),
     };
