@@ -11,24 +11,6 @@
 #define INDEX "/live/demo/index.m3u8"
 #define PART(n) "/live/demo/0/0123456789abcdef-" n ".m4s"
 
-static int set_up(void **state)
-{
-    struct rig *rig = calloc(1, sizeof(*rig));
-    assert_non_null(rig);
-    rig_init(rig);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
-#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 /* Segments 10 to 12 complete, 13 open with parts 0 and 1. */
 static void publish_open(struct rig *rig)
 {

@@ -7,41 +7,13 @@
 #define VIDEO "/live/demo/0/media.m3u8"
 #define AUDIO "/live/demo/1/media.m3u8"
 
-static int set_up(void **state)
-{
-    struct rig *rig = calloc(1, sizeof(*rig));
-    assert_non_null(rig);
-    rig_init(rig);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
-#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
-/* The number behind the first occurrence of tag. */
-static double number_of(const char *text, const char *tag)
-{
-    const char *at = strstr(text, tag);
-    assert_non_null(at);
-    return strtod(at + strlen(tag), NULL);
-}
-
 static void LL_01_part_inf_is_there_with_the_first_part_and_no_part_is_longer(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_hello(rig, 1, false), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "h"), 0);
-    assert_int_equal(rig_segment(rig, 0, 1), 0);
+    rig_open_alone(rig, 0, 1);
     assert_int_equal(rig_part(rig, 0, 1, 0, PART_INDEPENDENT), 0);
     char *text = rig_playlist(rig, VIDEO);
-    double target = number_of(text, "#EXT-X-PART-INF:PART-TARGET=");
+    double target = rig_number(text, "#EXT-X-PART-INF:PART-TARGET=");
     assert_true(target == 0.2);
     for (const char *at = strstr(text, "PART:DURATION="); at; at = strstr(at + 1, "PART:DURATION="))
         assert_true(strtod(at + 14, NULL) <= target);
@@ -52,9 +24,7 @@ static void LL_01_part_inf_is_there_with_the_first_part_and_no_part_is_longer(vo
 static void LL_02_part_durations_are_shown_exactly(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_hello(rig, 1, false), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "h"), 0);
-    assert_int_equal(rig_segment(rig, 0, 1), 0);
+    rig_open_alone(rig, 0, 1);
     struct part_part m = {.msn = 1, .len = 10, .duration_us = 170010};
     assert_int_equal(rig_feed(rig, PART_PART, &m, NULL, 0, -1), 0);
     char *text = rig_playlist(rig, VIDEO);
@@ -78,9 +48,7 @@ static void LL_03_BUG_12_promises_stay_over_parts_segments_and_workers(void **st
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
     char *before = rig_playlist(rig, VIDEO);
-    rig_successor(rig, 1);
-    assert_int_equal(rig_hello(rig, 3, true), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "video header"), 0);
+    rig_take_over(rig, 1, "video header");
     rig_whole(rig, 0, 13);
     char *after = rig_playlist(rig, VIDEO);
     assert_memory_equal(before, after, (size_t)(strstr(before, "#EXT-X-MEDIA-SEQ") - before));
@@ -93,7 +61,7 @@ static void LL_04_part_hold_back_is_three_part_targets(void **state)
     struct rig *rig = *state;
     rig_publish(rig, 10, 10);
     char *text = rig_playlist(rig, VIDEO);
-    assert_true(number_of(text, "PART-HOLD-BACK=") == 0.6);
+    assert_true(rig_number(text, "PART-HOLD-BACK=") == 0.6);
     assert_non_null(strstr(text, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,"));
     assert_null(strstr(text, "CAN-SKIP-UNTIL"));
     free(text);
@@ -119,12 +87,7 @@ static void LL_07_tags_of_a_segment_stand_before_its_first_part(void **state)
     struct rig *rig = *state;
     rig_publish(rig, 10, 10);
     assert_int_equal(rig_send_init(rig, 0, 2, "new"), 0);
-    struct part_segment m = {.msn = 11,
-                             .discontinuity_sequence = 1,
-                             .discontinuity = 1,
-                             .wall_us = RIG_WALL_US,
-                             .init_id = 2};
-    assert_int_equal(rig_segment_full(rig, &m), 0);
+    rig_break(rig, 11, 2);
     assert_int_equal(rig_part(rig, 0, 11, 0, PART_INDEPENDENT), 0);
     char *text = rig_playlist(rig, VIDEO);
     const char *disc = strstr(text, "#EXT-X-DISCONTINUITY\n");
@@ -161,9 +124,7 @@ static void LL_07_parts_hold_exactly_the_bytes_of_their_segment(void **state)
 static void LL_08_every_part_is_listed_with_its_arrival_audio_alone_too(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_hello(rig, 2, false), 0);
-    assert_int_equal(rig_send_init(rig, 1, 1, "h"), 0);
-    assert_int_equal(rig_segment(rig, 1, 1), 0);
+    rig_open_alone(rig, 1, 1);
     for (uint32_t i = 0; i < 5; i++) {
         assert_int_equal(rig_part(rig, 1, 1, i, PART_INDEPENDENT), 0);
         char *text = rig_playlist(rig, AUDIO);

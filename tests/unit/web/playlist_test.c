@@ -8,32 +8,6 @@
 #define AUDIO "/live/demo/1/media.m3u8"
 #define INDEX "/live/demo/index.m3u8"
 
-static int set_up(void **state)
-{
-    struct rig *rig = calloc(1, sizeof(*rig));
-    assert_non_null(rig);
-    rig_init(rig);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
-#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
-/* The number behind the first occurrence of tag. */
-static double number_of(const char *text, const char *tag)
-{
-    const char *at = strstr(text, tag);
-    assert_non_null(at);
-    return strtod(at + strlen(tag), NULL);
-}
-
 static void HLS_01_begins_with_extm3u_and_one_version_6(void **state)
 {
     struct rig *rig = *state;
@@ -53,8 +27,8 @@ static void HLS_02_target_duration_is_the_promised_one_and_never_exceeded(void *
     for (uint64_t msn = 11; msn < 20; msn++)
         rig_whole(rig, 0, msn);
     char *after = rig_playlist(rig, VIDEO);
-    assert_true(number_of(before, "#EXT-X-TARGETDURATION:") == RIG_TARGET_S);
-    assert_true(number_of(after, "#EXT-X-TARGETDURATION:") == RIG_TARGET_S);
+    assert_true(rig_number(before, "#EXT-X-TARGETDURATION:") == RIG_TARGET_S);
+    assert_true(rig_number(after, "#EXT-X-TARGETDURATION:") == RIG_TARGET_S);
     for (const char *at = strstr(after, "#EXTINF:"); at; at = strstr(at + 1, "#EXTINF:"))
         assert_true(strtod(at + 8, NULL) < RIG_TARGET_S + 0.5);
     free(before);
@@ -85,7 +59,7 @@ static void HLS_04_media_sequence_grows_by_one_per_removed_segment(void **state)
     for (uint64_t msn = 101; msn < 130; msn++) {
         rig_whole(rig, 0, msn);
         char *text = rig_playlist(rig, VIDEO);
-        double now = number_of(text, "#EXT-X-MEDIA-SEQUENCE:");
+        double now = rig_number(text, "#EXT-X-MEDIA-SEQUENCE:");
         assert_true(now == last || now == last + 1);
         assert_true(now + (double)rig_count(text, "#EXTINF") == (double)msn + 1);
         last = now;
@@ -141,18 +115,11 @@ static void HLS_06_a_hole_in_the_numbers_becomes_a_gap(void **state)
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
     assert_int_equal(rig_segment(rig, 0, 13), 0); /* opened, then the worker dies */
-    rig_successor(rig, 1);
-    assert_int_equal(rig_hello(rig, 3, true), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "video header"), 0);
-    struct part_segment m = {.msn = 14,
-                             .discontinuity_sequence = 1,
-                             .discontinuity = 1,
-                             .wall_us = RIG_WALL_US + 14 * RIG_SEGMENT_US,
-                             .init_id = 1};
-    assert_int_equal(rig_segment_full(rig, &m), 0);
+    rig_take_over(rig, 1, "video header");
+    rig_break(rig, 14, 1);
     assert_int_equal(rig_part(rig, 0, 14, 0, PART_INDEPENDENT), 0);
     char *text = rig_playlist(rig, VIDEO);
-    assert_true(number_of(text, "#EXT-X-MEDIA-SEQUENCE:") == 10);
+    assert_true(rig_number(text, "#EXT-X-MEDIA-SEQUENCE:") == 10);
     assert_int_equal(rig_count(text, "#EXT-X-GAP\n#EXTINF:2.000000,\n0123456789abcdef-13.m4s\n"),
                      1);
     assert_int_equal(rig_count(text, "#EXTINF"), 4);
@@ -191,20 +158,13 @@ static void HLS_09_a_successor_goes_on_with_one_discontinuity(void **state)
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_successor(rig, 1);
-    assert_int_equal(rig_hello(rig, 3, true), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "video header"), 0);
-    struct part_segment m = {.msn = 13,
-                             .discontinuity_sequence = 1,
-                             .discontinuity = 1,
-                             .wall_us = RIG_WALL_US + 20 * RIG_SEGMENT_US,
-                             .init_id = 1};
-    assert_int_equal(rig_segment_full(rig, &m), 0);
+    rig_take_over(rig, 1, "video header");
+    rig_break(rig, 13, 1);
     char *quiet = rig_playlist(rig, VIDEO);
     assert_null(strstr(quiet, "#EXT-X-DISCONTINUITY\n")); /* nothing to play behind it yet */
     assert_int_equal(rig_part(rig, 0, 13, 0, PART_INDEPENDENT), 0);
     char *text = rig_playlist(rig, VIDEO);
-    assert_true(number_of(text, "#EXT-X-MEDIA-SEQUENCE:") == 10);
+    assert_true(rig_number(text, "#EXT-X-MEDIA-SEQUENCE:") == 10);
     assert_int_equal(rig_count(text, "#EXT-X-DISCONTINUITY\n"), 1);
     assert_true(strstr(text, "#EXT-X-DISCONTINUITY\n") > strstr(text, "-12.m4s"));
     free(quiet);
@@ -216,7 +176,7 @@ static void HLS_10_discontinuity_sequence_counts_what_has_left(void **state)
     struct rig *rig = *state;
     rig_publish(rig, 10, 11);
     char *text = rig_playlist(rig, VIDEO);
-    assert_true(number_of(text, "#EXT-X-DISCONTINUITY-SEQUENCE:") == 0);
+    assert_true(rig_number(text, "#EXT-X-DISCONTINUITY-SEQUENCE:") == 0);
     free(text);
     for (uint64_t msn = 12; msn < 30; msn++) {
         struct part_segment m = {.msn = msn,
@@ -227,9 +187,9 @@ static void HLS_10_discontinuity_sequence_counts_what_has_left(void **state)
         assert_int_equal(rig_segment_full(rig, &m), 0);
         assert_int_equal(rig_part(rig, 0, msn, 0, PART_INDEPENDENT | PART_LAST), 0);
         text = rig_playlist(rig, VIDEO);
-        bool gone = number_of(text, "#EXT-X-MEDIA-SEQUENCE:") > 15;
+        bool gone = rig_number(text, "#EXT-X-MEDIA-SEQUENCE:") > 15;
         bool there = strstr(text, "#EXT-X-DISCONTINUITY\n") != NULL;
-        assert_true(number_of(text, "#EXT-X-DISCONTINUITY-SEQUENCE:") == (gone ? 1 : 0));
+        assert_true(rig_number(text, "#EXT-X-DISCONTINUITY-SEQUENCE:") == (gone ? 1 : 0));
         assert_true(there == (msn >= 15 && !gone));
         free(text);
     }
@@ -252,9 +212,7 @@ static void HLS_11_each_segment_has_a_date_with_zone_and_milliseconds(void **sta
 static void HLS_12_durations_have_six_decimals_and_are_the_sum_of_the_parts(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_hello(rig, 1, false), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "h"), 0);
-    assert_int_equal(rig_segment(rig, 0, 7), 0);
+    rig_open_alone(rig, 0, 7);
     struct part_part m = {.msn = 7, .len = 10, .duration_us = 191979};
     assert_int_equal(rig_feed(rig, PART_PART, &m, NULL, 0, -1), 0);
     m = (struct part_part){
@@ -289,12 +247,7 @@ static void HLS_14_a_changed_header_is_a_new_map_with_a_new_uri(void **state)
     assert_true(strstr(text, "#EXT-X-MAP") < strstr(text, "#EXT-X-PROGRAM-DATE-TIME"));
     first = strstr(text, "#EXT-X-MAP");
     assert_int_equal(rig_send_init(rig, 0, 2, "another size"), 0);
-    struct part_segment m = {.msn = 13,
-                             .discontinuity_sequence = 1,
-                             .discontinuity = 1,
-                             .wall_us = RIG_WALL_US,
-                             .init_id = 2};
-    assert_int_equal(rig_segment_full(rig, &m), 0);
+    rig_break(rig, 13, 2);
     assert_int_equal(rig_part(rig, 0, 13, 0, PART_INDEPENDENT), 0);
     char *after = rig_playlist(rig, VIDEO);
     assert_int_equal(rig_count(after, "#EXT-X-MAP:"), 2);
@@ -312,9 +265,7 @@ static void HLS_14_the_uri_depends_on_the_bytes_not_on_the_count(void **state)
     rig_publish(rig, 10, 10);
     struct media_init *before = rig->stream->renditions[0].inits[0];
     uint64_t hash = before->hash;
-    rig_successor(rig, 1);
-    assert_int_equal(rig_hello(rig, 3, true), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "other bytes"), 0);
+    rig_take_over(rig, 1, "other bytes");
     assert_true(rig->stream->renditions[0].inits[0]->hash != hash);
     assert_non_null(rendition_find_init(&rig->stream->renditions[0], RIG_EPOCH, hash));
 }
@@ -356,14 +307,12 @@ static void HLS_20_a_variant_has_rates_codecs_and_size(void **state)
 static void HLS_20_bandwidth_is_never_below_what_was_measured(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_hello(rig, 1, false), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "h"), 0);
-    assert_int_equal(rig_segment(rig, 0, 1), 0);
+    rig_open_alone(rig, 0, 1);
     struct part_part m = {.msn = 1, .len = 1000000, .duration_us = 1000000, .flags = PART_LAST};
     assert_int_equal(rig_feed(rig, PART_PART, &m, NULL, 0, -1), 0);
     char *text = rig_playlist(rig, INDEX);
-    assert_true(number_of(text, "#EXT-X-STREAM-INF:BANDWIDTH=") == 8000000);
-    assert_true(number_of(text, "AVERAGE-BANDWIDTH=") == 8000000);
+    assert_true(rig_number(text, "#EXT-X-STREAM-INF:BANDWIDTH=") == 8000000);
+    assert_true(rig_number(text, "AVERAGE-BANDWIDTH=") == 8000000);
     free(text);
 }
 

@@ -82,6 +82,24 @@ static inline void rig_done(struct rig *rig)
     loop_done(&rig->loop);
 }
 
+static inline int rig_set_up(void **state)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    assert_non_null(rig);
+    rig_init(rig);
+    *state = rig;
+    return 0;
+}
+
+static inline int rig_tear_down(void **state)
+{
+    rig_done(*state);
+    free(*state);
+    return 0;
+}
+
+#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
+
 /* ---- the worker ---- */
 
 static inline int rig_feed(struct rig *rig, unsigned type, const void *body, const void *blob,
@@ -203,6 +221,33 @@ static inline void rig_publish(struct rig *rig, uint64_t first, uint64_t last)
     }
 }
 
+/* A worker with that rendition alone, whose first segment is msn, open. */
+static inline void rig_open_alone(struct rig *rig, uint32_t rendition, uint64_t msn)
+{
+    assert_int_equal(rig_hello(rig, 1u << rendition, false), 0);
+    assert_int_equal(rig_send_init(rig, rendition, 1, "h"), 0);
+    assert_int_equal(rig_segment(rig, rendition, msn), 0);
+}
+
+/* A worker that goes on with the list of the one before; its video header is number 1. */
+static inline void rig_take_over(struct rig *rig, uint64_t session, const char *header)
+{
+    rig_successor(rig, session);
+    assert_int_equal(rig_hello(rig, 3, true), 0);
+    assert_int_equal(rig_send_init(rig, 0, 1, header), 0);
+}
+
+/* A video segment behind the first discontinuity. */
+static inline void rig_break(struct rig *rig, uint64_t msn, uint32_t init_id)
+{
+    struct part_segment m = {.msn = msn,
+                             .discontinuity_sequence = 1,
+                             .discontinuity = 1,
+                             .wall_us = RIG_WALL_US + (int64_t)msn * RIG_SEGMENT_US,
+                             .init_id = init_id};
+    assert_int_equal(rig_segment_full(rig, &m), 0);
+}
+
 /* ---- requests ---- */
 
 static inline void rig_request(struct request *request, enum request_method method,
@@ -262,6 +307,14 @@ static inline char *rig_playlist(struct rig *rig, const char *target)
     char *text = rig_text(&request);
     rig_drop(&request);
     return text;
+}
+
+/* The number behind the first occurrence of tag. */
+static inline double rig_number(const char *text, const char *tag)
+{
+    const char *at = strstr(text, tag);
+    assert_non_null(at);
+    return strtod(at + strlen(tag), NULL);
 }
 
 static inline size_t rig_count(const char *text, const char *what)

@@ -50,7 +50,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define IN_ROUTES(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static void get(struct routes_rig *r, struct request *request, const char *target, const char *host)
 {
@@ -243,16 +243,16 @@ static void W1_only_publishing_takes_bodies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_RIG(H6_an_unknown_host_gets_421_with_the_areas_headers),
-        IN_RIG(Readyz_tells_what_the_supervisor_says),
-        IN_RIG(H5_unknown_paths_404_and_percent_400),
-        IN_RIG(H7_pages_have_all_guards),
-        IN_RIG(H11_https_under_a_name_is_kept),
-        IN_RIG(Pages_are_read_only),
-        IN_RIG(Pages_come_from_the_embedded_files),
-        IN_RIG(Assets_are_packed_and_revalidated),
-        IN_RIG(WHIP_09_errors_before_the_handler_have_cors),
-        IN_RIG(W1_only_publishing_takes_bodies),
+        IN_ROUTES(H6_an_unknown_host_gets_421_with_the_areas_headers),
+        IN_ROUTES(Readyz_tells_what_the_supervisor_says),
+        IN_ROUTES(H5_unknown_paths_404_and_percent_400),
+        IN_ROUTES(H7_pages_have_all_guards),
+        IN_ROUTES(H11_https_under_a_name_is_kept),
+        IN_ROUTES(Pages_are_read_only),
+        IN_ROUTES(Pages_come_from_the_embedded_files),
+        IN_ROUTES(Assets_are_packed_and_revalidated),
+        IN_ROUTES(WHIP_09_errors_before_the_handler_have_cors),
+        IN_ROUTES(W1_only_publishing_takes_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

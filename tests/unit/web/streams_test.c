@@ -8,24 +8,6 @@
 
 #define SEGMENT(n) "/live/demo/0/0123456789abcdef-" n ".m4s"
 
-static int set_up(void **state)
-{
-    struct rig *rig = calloc(1, sizeof(*rig));
-    assert_non_null(rig);
-    rig_init(rig);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
-#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 static unsigned status_of(struct rig *rig, const char *target)
 {
     static struct request request;
@@ -197,15 +179,8 @@ static void A_jump_in_the_numbers_starts_the_list_anew(void **state)
 {
     struct rig *rig = *state;
     rig_publish(rig, 10, 12);
-    rig_successor(rig, 2);
-    assert_int_equal(rig_hello(rig, 3, true), 0);
-    assert_int_equal(rig_send_init(rig, 0, 1, "h"), 0);
-    struct part_segment m = {.msn = 500,
-                             .discontinuity_sequence = 1,
-                             .discontinuity = 1,
-                             .wall_us = RIG_WALL_US,
-                             .init_id = 1};
-    assert_int_equal(rig_segment_full(rig, &m), 0);
+    rig_take_over(rig, 2, "h");
+    rig_break(rig, 500, 1);
     assert_int_equal(rig->stream->renditions[0].listed_count, 1);
     assert_int_equal(rig->stream->renditions[0].retired_count, 3);
     assert_int_equal(status_of(rig, SEGMENT("12")), 200);
