@@ -294,20 +294,34 @@ static void W5_workers_and_rows_belong_to_who_has_the_playback(void **state)
     finish(stage, &h.old);
 }
 
+/* Both ended, and the heir had no playback in between. */
+static void assert_ended_together(struct stage *stage, struct heirdom *h, enum end_reason reason)
+{
+    struct heard heard;
+    assert_int_equal(playback_by_stream(&stage->sup, STREAM)->session, 0);
+    while (hear(&stage->web, MSG_STREAM_STATE, &heard))
+        assert_int_not_equal(((const struct msg_stream_state *)(const void *)heard.body)->state,
+                             STREAM_LIVE);
+    assert_int_equal(reason_told(stage, &h->first), reason);
+    assert_int_equal(reason_told(stage, &h->second), reason);
+    finish(stage, &h->old);
+}
+
 static void T5_a_kick_takes_the_heir_along(void **state)
 {
     struct stage *stage = *state;
-    struct heard heard;
     struct msg_ctl kick = {.op = CTL_KICK, .stream = STREAM};
     struct heirdom h = make_heir(stage, UINT64_MAX);
     say(stage, &stage->auth, MSG_CTL, &kick, NULL, 0);
-    assert_int_equal(playback_by_stream(&stage->sup, STREAM)->session, 0);
-    while (hear(&stage->web, MSG_STREAM_STATE, &heard)) /* it had no playback in between */
-        assert_int_not_equal(((const struct msg_stream_state *)(const void *)heard.body)->state,
-                             STREAM_LIVE);
-    assert_int_equal(reason_told(stage, &h.first), END_KICKED);
-    assert_int_equal(reason_told(stage, &h.second), END_KICKED);
-    finish(stage, &h.old);
+    assert_ended_together(stage, &h, END_KICKED);
+}
+
+static void WHIP_73_a_shutdown_brings_no_heir_up(void **state)
+{
+    struct stage *stage = *state;
+    struct heirdom h = make_heir(stage, UINT64_MAX);
+    publication_end_all(&stage->sup, END_SHUTDOWN);
+    assert_ended_together(stage, &h, END_SHUTDOWN);
 }
 
 int main(void)
@@ -324,6 +338,7 @@ int main(void)
         CASE(W5_an_heir_needs_no_room_of_its_own),
         CASE(W5_workers_and_rows_belong_to_who_has_the_playback),
         CASE(T5_a_kick_takes_the_heir_along),
+        CASE(WHIP_73_a_shutdown_brings_no_heir_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
