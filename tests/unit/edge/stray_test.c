@@ -149,6 +149,23 @@ static void U13_what_one_session_and_all_get_to_see_is_bounded(void **state)
     assert_int_equal(shown, STRAY_TOTAL_BURST);
 }
 
+/* Sessions that have seen enough cost one packet no more than STRAY_WALK_MAX looks. */
+static void U13_the_walk_for_one_packet_is_bounded(void **state)
+{
+    struct stray *stray = *state;
+    uint64_t out[STRAY_SESSIONS_MAX];
+    for (unsigned i = 0; i < STRAY_WALK_MAX; i++)
+        add(stray, i, 1, (uint16_t)(4000 + i));
+    for (unsigned i = 0; i < STRAY_WALK_MAX * STRAY_SESSION_BURST / STRAY_SESSIONS_MAX; i++)
+        assert_int_equal(judge(stray, 1, 5000, START_US, out), STRAY_SESSIONS_MAX);
+    add(stray, 98, 1, 4998);
+    add(stray, 99, 1, 4999); /* begins the ring, which the other one ends */
+    assert_int_equal(judge(stray, 1, 5000, START_US, out), 1);
+    assert_int_equal(out[0], 99);
+    assert_int_equal(judge(stray, 1, 5000, START_US, out), 2); /* goes on where it stopped */
+    assert_int_equal(out[0], 98);
+}
+
 static void U17_only_what_was_shown_a_moment_ago_may_be_opened(void **state)
 {
     struct stray *stray = *state;
@@ -212,6 +229,7 @@ int main(void)
         CASE(U17_a_host_is_known_as_long_as_it_has_a_flow),
         CASE(U17_sessions_of_one_host_take_turns),
         CASE(U13_what_one_session_and_all_get_to_see_is_bounded),
+        CASE(U13_the_walk_for_one_packet_is_bounded),
         CASE(U17_only_what_was_shown_a_moment_ago_may_be_opened),
         CASE(U17_the_table_holds_all_flows_there_can_be),
     };
