@@ -190,6 +190,19 @@ static void W6_a_replayed_patch_meets_a_new_tag(void **state)
     assert_true(nothing_for_worker(stage));
 }
 
+static void WHIP_28_a_worker_that_has_enough_restarts_says_when_to_come_back(void **state)
+{
+    struct stage *stage = *state;
+    struct msg_publish_result live = go_live(stage, UINT64_MAX);
+    patch_own(stage, 1, live.url_id, MATCH_ANY, "");
+    struct msg_fragment m = at_worker(stage);
+    struct msg_fragment_result answer = answer_to(&m, 429);
+    work(stage, &answer);
+    struct msg_session_result r = session_result(stage);
+    assert_int_equal(r.status, 429);
+    assert_true(r.retry_after_s > 0);
+}
+
 static void WHIP_67_fragments_take_turns(void **state)
 {
     struct stage *stage = *state;
@@ -436,6 +449,7 @@ int main(void)
         CASE(BUG_24_without_if_match_one_may_trickle_if_configured),
         CASE(W4_only_the_sessions_own_token_may_patch),
         CASE(W6_a_replayed_patch_meets_a_new_tag),
+        CASE(WHIP_28_a_worker_that_has_enough_restarts_says_when_to_come_back),
         CASE(WHIP_67_fragments_take_turns),
         CASE(WHIP_28_patches_have_a_rate),
         CASE(WHIP_62_a_refused_fragment_changes_nothing),

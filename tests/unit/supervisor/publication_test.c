@@ -127,6 +127,21 @@ static void I5_ingest_cannot_give_reasons_that_are_not_its_own(void **state)
     }
 }
 
+/* Or a worker would look alive by saying the same again and again. */
+static void I5_a_state_counts_once(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    struct publication *p = stage->sup.publications[0];
+    struct msg_ingest_state m = {.session = p->session, .state = INGEST_KEYED};
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+    assert_true(p->keyed_us > 0);
+    p->keyed_us = 1;
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+    assert_int_equal(p->keyed_us, 1);
+    assert_int_equal(p->state, PUBLICATION_LIVE);
+}
+
 static void ingest_tells_its_own_end(void **state)
 {
     struct stage *stage = *state;
@@ -281,6 +296,7 @@ int main(void)
         CASE(T5_a_revoked_lease_ends_the_stream),
         CASE(T1_the_deadline_ends_the_stream),
         CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),
+        CASE(I5_a_state_counts_once),
         CASE(ingest_tells_its_own_end),
         CASE(I5_ingest_can_not_hand_edge_a_bad_pair),
         CASE(WHIP_49_turn_credentials_come_with_the_201_alone),

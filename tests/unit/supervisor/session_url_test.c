@@ -26,6 +26,20 @@ static void WHIP_30_delete_ends_and_the_url_tells_why(void **state)
     assert_int_equal(playback_by_stream(&stage->sup, "demo")->state, STREAM_ENDED);
 }
 
+static void WHIP_30_the_url_tells_why_for_a_minute(void **state)
+{
+    struct stage *stage = *state;
+    struct msg_publish_result m = go_live(stage, UINT64_MAX);
+    session(stage, SESSION_DELETE, m.url_id);
+    grant(stage, GRANT_OK, 0, 0);
+    assert_int_equal(session_result(stage).status, 200);
+    stage->sup.urls.ended[0].until_us -= SESSION_URL_ENDED_US;
+    session(stage, SESSION_GET, m.url_id);
+    struct msg_session_result after = session_result(stage);
+    assert_int_equal(after.status, 404);
+    assert_int_equal(after.end_reason, END_NONE);
+}
+
 static void WHIP_74_delete_after_close_notify_ends_the_wait(void **state)
 {
     struct stage *stage = *state;
@@ -156,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(WHIP_30_delete_ends_and_the_url_tells_why),
+        CASE(WHIP_30_the_url_tells_why_for_a_minute),
         CASE(WHIP_74_delete_after_close_notify_ends_the_wait),
         CASE(W4_delete_needs_the_token_of_the_session),
         CASE(W4_requests_on_unknown_urls_do_not_hold_up_sessions),
