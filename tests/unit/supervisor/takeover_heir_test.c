@@ -230,7 +230,7 @@ static void W5_an_heir_without_keys_makes_room_for_its_own_token(void **state)
     assert_true(takeover_is_heir(publication_by_session(&stage->sup, third)));
     assert_int_equal(reason_told(stage, &h.second), END_REPLACED);
     assert_untouched(stage, &h);
-    leave(stage, &second);
+    finish(stage, &second);
     finish(stage, &h.old);
 }
 
