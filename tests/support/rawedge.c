@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +144,7 @@ void rawedge_settle(struct rawedge *rig)
     assert_int_equal(peer_send(&rig->peer, MSG_PING, &ping, NULL, 0, NULL), 0);
     assert_non_null(peer_wait(&rig->peer, MSG_PONG, RAWEDGE_WAIT_MS));
 }
+
 void rawedge_open_expecting(struct rawedge *rig, int family)
 {
     rawedge_open(rig, family, &rawedge_plain);
@@ -195,6 +197,36 @@ void rawedge_nothing_came_but(struct rawedge *rig, uint64_t session, const char 
 void rawedge_nothing_came(struct rawedge *rig)
 {
     rawedge_nothing_came_but(rig, RAWEDGE_SESSION, RAWEDGE_USERNAME);
+}
+
+size_t rawedge_count_until_next(struct rawedge *rig, enum msg_type type)
+{
+    size_t count = 0;
+    rawedge_expect(rig, RAWEDGE_SESSION + 1, "edgeUfr2", RAWEDGE_PWD);
+    rawedge_settle(rig);
+    int witness = rawedge_client(rig);
+    struct rawstun_request other = rawedge_request();
+    other.username = "edgeUfr2:peer";
+    const struct chan_message *m = NULL;
+    for (int i = 0; i < RAWEDGE_WAIT_MS / 100 && (m == NULL || m->type != MSG_PATH); i++) {
+        if (m == NULL) /* repeated as browsers do: the first may meet a full queue */
+            rawedge_send_request(rig, witness, &other);
+        m = peer_wait(&rig->peer, PEER_ANY, 100);
+        count += m != NULL && m->type == type;
+    }
+    assert_non_null(m);
+    assert_int_equal(m->type, MSG_PATH);
+    fd_close(&witness);
+    return count;
+}
+
+void rawedge_fails(struct rawedge *rig)
+{
+    int status = 0;
+    assert_int_equal(peer_wait_exit(&rig->peer, RAWEDGE_WAIT_MS, &status), 0);
+    assert_true(WIFEXITED(status));
+    assert_int_not_equal(WEXITSTATUS(status), 0);
+    rawedge_close(rig);
 }
 
 /* One line of /proc/<pid>/status, by its name with colon. */

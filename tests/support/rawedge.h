@@ -71,6 +71,13 @@ int rawedge_take_path(struct rawedge *rig, int client, uint64_t session);
 void rawedge_nothing_came_but(struct rawedge *rig, uint64_t session, const char *username);
 void rawedge_nothing_came(struct rawedge *rig);
 
+/* Expects a second session, RAWEDGE_SESSION + 1, and waits for its path through whatever was sent
+ * before; how many messages of that type came meanwhile. */
+size_t rawedge_count_until_next(struct rawedge *rig, enum msg_type type);
+
+/* The role ends by itself with an error; then all is closed. */
+void rawedge_fails(struct rawedge *rig);
+
 /* One line of /proc/<pid>/status, by its name with colon. */
 unsigned long rawedge_status(pid_t pid, const char *name);
 
