@@ -27,22 +27,6 @@
 
 static const char filler[OFFER_MAX + 1];
 
-static int set_up(void **state)
-{
-    struct webrig *rig = calloc(1, sizeof(*rig));
-    assert_non_null(rig);
-    webrig_start(rig);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    webrig_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* A connection from 127.0.0.last. */
 static int dial_from(const struct webrig *rig, uint8_t last)
 {
@@ -73,10 +57,7 @@ static void say_head(int fd, const char *headers, size_t body_len)
 static void hear(int fd, int status)
 {
     static struct webrig_answer a;
-    assert_true(webrig_listen(fd, &a, false, WEBRIG_WAIT_MS));
-    if (a.status != status)
-        fail_msg("%d instead of %d: %s", a.status, status, a.text);
-    assert_true(webrig_header_is(&a, "Access-Control-Allow-Origin", "*")); /* WHIP-09 */
+    webrig_expect(fd, &a, status);
 }
 
 /* The supervisor gets an offer of that length, and refuses it. */
@@ -231,20 +212,18 @@ static void H1_bodies_end_at_their_deadline(void **state)
     assert_true(webrig_is_alive(rig));
 }
 
-#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
-        IN_RIG(W1_H4_half_offers_without_token_keep_nobody_out),
-        IN_RIG(H4_half_offers_with_any_token_keep_nobody_out),
-        IN_RIG(H4_a_client_over_its_share_loses_its_oldest_body),
-        IN_RIG(H4_memory_comes_back),
-        IN_RIG(W1_the_token_is_asked_for_before_the_body),
-        IN_RIG(W1_who_may_go_on_gets_100),
-        IN_RIG(H1_bodies_end_at_their_deadline),
+        IN_WEBRIG(W1_H4_half_offers_without_token_keep_nobody_out),
+        IN_WEBRIG(H4_half_offers_with_any_token_keep_nobody_out),
+        IN_WEBRIG(H4_a_client_over_its_share_loses_its_oldest_body),
+        IN_WEBRIG(H4_memory_comes_back),
+        IN_WEBRIG(W1_the_token_is_asked_for_before_the_body),
+        IN_WEBRIG(W1_who_may_go_on_gets_100),
+        IN_WEBRIG(H1_bodies_end_at_their_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,22 +21,6 @@
 #define FRAGMENT_TYPE "application/trickle-ice-sdpfrag"
 #define FRAGMENT "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\n"
 
-static int set_up(void **state)
-{
-    struct webrig *rig = calloc(1, sizeof(*rig));
-    assert_non_null(rig);
-    webrig_start(rig);
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    webrig_stop(*state);
-    free(*state);
-    return 0;
-}
-
 /* One request with a body by length. */
 static void say_request(int fd, const char *line, const char *headers, const char *body)
 {
@@ -46,15 +30,6 @@ static void say_request(int fd, const char *line, const char *headers, const cha
                        headers, strlen(body), body);
     assert_true(len > 0 && (size_t)len < sizeof(text));
     webrig_say(fd, text, (size_t)len);
-}
-
-static void hear(int fd, struct webrig_answer *a, int status)
-{
-    assert_true(webrig_listen(fd, a, false, WEBRIG_WAIT_MS));
-    if (a->status != status)
-        fail_msg("%d instead of %d: %s", a->status, status, a->text);
-    assert_true(webrig_header_is(a, "Access-Control-Allow-Origin", "*")); /* WHIP-09 */
-    assert_non_null(webrig_header(a, "Access-Control-Expose-Headers"));   /* WHIP-08 */
 }
 
 static const struct msg_session *session_asked(struct webrig *rig, enum msg_session_op op,
@@ -102,7 +77,7 @@ static void WHIP_49_links_are_lines_of_their_own(void **state)
     (void)text_copy(result.turn.username, sizeof(result.turn.username), slice_of("1750000000:t"));
     (void)text_copy(result.turn.password, sizeof(result.turn.password), slice_of("c2VjcmV0"));
     assert_int_equal(peer_send(&rig->peer, MSG_PUBLISH_RESULT, &result, "v=0", 3, NULL), 0);
-    hear(fd, &a, 201);
+    webrig_expect(fd, &a, 201);
     assert_int_equal(count_lines(&a, "Link"), 3);
     assert_non_null(strstr(a.text, "\r\nLink: <stun:stun.example:3478>; rel=\"ice-server\"\r\n"));
     assert_non_null(strstr(a.text, "\r\nLink: <turns:turn.example:5349>; rel=\"ice-server\"; "
@@ -112,7 +87,7 @@ static void WHIP_49_links_are_lines_of_their_own(void **state)
     assert_true(webrig_header_is(&a, "Location", URL));
     assert_true(webrig_header_is(&a, "Accept-Patch", FRAGMENT_TYPE));
     say_request(fd, "OPTIONS /whip/demo", "", ""); /* WHIP-50 */
-    hear(fd, &a, 200);
+    webrig_expect(fd, &a, 200);
     assert_int_equal(count_lines(&a, "Link"), 0);
     (void)close(fd);
 }
@@ -131,7 +106,7 @@ static void WHIP_57_trickle_on_a_kept_connection(void **state)
         assert_string_equal(s->if_match, TAG);
         assert_true(slice_is(blob, FRAGMENT));
         session_answer(rig, s->request, 204, "", "");
-        hear(fd, &a, 204);
+        webrig_expect(fd, &a, 204);
         assert_int_equal(a.left, 0); /* no body at all */
         assert_int_equal(count_lines(&a, "ETag"), 0);
         assert_int_equal(count_lines(&a, "Content-Length"), 0); /* RFC 9110 8.6 */
@@ -156,7 +131,7 @@ static void WHIP_61_restart_with_a_body_in_chunks(void **state)
     assert_int_equal(s->match, MATCH_ANY);
     assert_true(slice_is(blob, FRAGMENT));
     session_answer(rig, s->request, 200, "fedcba9876543210", "a=ice-lite\r\n");
-    hear(fd, &a, 200);
+    webrig_expect(fd, &a, 200);
     assert_true(webrig_header_is(&a, "Content-Type", FRAGMENT_TYPE));
     assert_true(webrig_header_is(&a, "ETag", "\"fedcba9876543210\""));
     assert_int_equal(a.body_len, 12);
@@ -190,9 +165,9 @@ static void WHIP_12_fragments_have_their_limit(void **state)
                 const struct msg_session *s = session_asked(rig, SESSION_PATCH, &blob);
                 assert_int_equal(blob.len, 16384);
                 session_answer(rig, s->request, 400, "", "");
-                hear(fd, &a, 400);
+                webrig_expect(fd, &a, 400);
             } else {
-                hear(fd, &a, 413);
+                webrig_expect(fd, &a, 413);
             }
             (void)close(fd);
         }
@@ -208,19 +183,19 @@ static void WHIP_20_two_if_match_lines_give_400_and_a_delete_ignores_them(void *
     say_request(fd, "PATCH " URL,
                 TOKEN "Content-Type: " FRAGMENT_TYPE "\r\nIf-Match: *\r\nif-match: *\r\n",
                 FRAGMENT);
-    hear(fd, &a, 400);
+    webrig_expect(fd, &a, 400);
     say_request(fd, "PATCH " URL, TOKEN "Content-Type: " FRAGMENT_TYPE "\r\nIf-Match:\r\n",
                 FRAGMENT);
-    hear(fd, &a, 400);
+    webrig_expect(fd, &a, 400);
     say_request(fd, "PATCH " URL, TOKEN "Content-Type: " FRAGMENT_TYPE "\r\n", FRAGMENT);
     const struct msg_session *s = session_asked(rig, SESSION_PATCH, NULL);
     assert_int_equal(s->match, MATCH_NONE);
     session_answer(rig, s->request, 428, "", "");
-    hear(fd, &a, 428);
+    webrig_expect(fd, &a, 428);
     say_request(fd, "DELETE " URL, TOKEN "If-Match: W/\"a\"\r\nIf-Match: b\r\n", "");
     s = session_asked(rig, SESSION_DELETE, NULL); /* WHIP-67 */
     session_answer(rig, s->request, 200, "", "");
-    hear(fd, &a, 200);
+    webrig_expect(fd, &a, 200);
     (void)close(fd);
 }
 
@@ -233,7 +208,7 @@ static void WHIP_35_two_authorization_headers_give_400(void **state)
     for (size_t i = 0; i < 3; i++) {
         int fd = webrig_dial(rig);
         say_request(fd, lines[i], TOKEN "authorization: Bearer secret\r\n" SDP, "");
-        hear(fd, &a, 400);
+        webrig_expect(fd, &a, 400);
         (void)close(fd);
     }
     assert_null(peer_wait(&rig->peer, MSG_SESSION, 1));
@@ -260,14 +235,14 @@ static void WHIP_05_head_is_get_without_body(void **state)
     assert_int_equal(a.status, 200);
     assert_int_equal(a.left, 0);
     say_request(fd, "PUT " URL, TOKEN, "");
-    hear(fd, &a, 405);
+    webrig_expect(fd, &a, 405);
     assert_true(webrig_header_is(&a, "Allow", "PATCH, DELETE, GET, HEAD, OPTIONS"));
     assert_true(webrig_header_is(&a, "Accept-Patch", FRAGMENT_TYPE));
     say_request(fd, "OPTIONS " URL,
                 "Origin: https://a.example\r\nAccess-Control-Request-Method: PATCH\r\n"
                 "Access-Control-Request-Headers: authorization,content-type,if-match\r\n",
                 "");
-    hear(fd, &a, 200);
+    webrig_expect(fd, &a, 200);
     assert_true(webrig_header_is(&a, "Access-Control-Allow-Headers",
                                  "Authorization, Content-Type, If-Match"));
     (void)close(fd);
@@ -298,7 +273,7 @@ static void WHIP_09_errors_of_the_library_have_cors_headers(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         int fd = webrig_dial(rig);
         webrig_say_text(fd, wrong[i].head);
-        hear(fd, &a, wrong[i].status);
+        webrig_expect(fd, &a, wrong[i].status);
         assert_true(webrig_header_is(&a, "Content-Type", "application/problem+json"));
         assert_true(webrig_header_is(&a, "Connection", "close"));
         (void)close(fd);
@@ -327,29 +302,27 @@ static void WHIP_28_many_patches_at_once(void **state)
             (void)s; /* never answered */
         }
     }
-    hear(fds[8], &a, 429);
+    webrig_expect(fds[8], &a, 429);
     assert_true(webrig_header_is(&a, "Retry-After", "1"));
     for (size_t i = 0; i < 9; i++)
         (void)close(fds[i]);
     assert_true(webrig_is_alive(rig));
 }
 
-#define IN_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(int argc, char **argv)
 {
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
-        IN_RIG(WHIP_49_links_are_lines_of_their_own),
-        IN_RIG(WHIP_57_trickle_on_a_kept_connection),
-        IN_RIG(WHIP_61_restart_with_a_body_in_chunks),
-        IN_RIG(WHIP_12_fragments_have_their_limit),
-        IN_RIG(WHIP_20_two_if_match_lines_give_400_and_a_delete_ignores_them),
-        IN_RIG(WHIP_35_two_authorization_headers_give_400),
-        IN_RIG(WHIP_05_head_is_get_without_body),
-        IN_RIG(WHIP_09_errors_of_the_library_have_cors_headers),
-        IN_RIG(WHIP_28_many_patches_at_once),
+        IN_WEBRIG(WHIP_49_links_are_lines_of_their_own),
+        IN_WEBRIG(WHIP_57_trickle_on_a_kept_connection),
+        IN_WEBRIG(WHIP_61_restart_with_a_body_in_chunks),
+        IN_WEBRIG(WHIP_12_fragments_have_their_limit),
+        IN_WEBRIG(WHIP_20_two_if_match_lines_give_400_and_a_delete_ignores_them),
+        IN_WEBRIG(WHIP_35_two_authorization_headers_give_400),
+        IN_WEBRIG(WHIP_05_head_is_get_without_body),
+        IN_WEBRIG(WHIP_09_errors_of_the_library_have_cors_headers),
+        IN_WEBRIG(WHIP_28_many_patches_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,22 @@ void webrig_stop(struct webrig *rig)
     segment_writer_close(&rig->memory);
 }
 
+int webrig_set_up(void **state)
+{
+    struct webrig *rig = calloc(1, sizeof(*rig));
+    assert_non_null(rig);
+    webrig_start(rig);
+    *state = rig;
+    return 0;
+}
+
+int webrig_tear_down(void **state)
+{
+    webrig_stop(*state);
+    free(*state);
+    return 0;
+}
+
 bool webrig_is_alive(struct webrig *rig)
 {
     struct msg_number ping = {.number = 4711};
@@ -160,6 +176,15 @@ bool webrig_listen(int fd, struct webrig_answer *a, bool head, int timeout_ms)
     a->body = a->text + a->head_len;
     a->left = have - want;
     return true;
+}
+
+void webrig_expect(int fd, struct webrig_answer *a, int status)
+{
+    assert_true(webrig_listen(fd, a, false, WEBRIG_WAIT_MS));
+    if (a->status != status)
+        fail_msg("%d instead of %d: %s", a->status, status, a->text);
+    assert_true(webrig_header_is(a, "Access-Control-Allow-Origin", "*")); /* WHIP-09 */
+    assert_non_null(webrig_header(a, "Access-Control-Expose-Headers"));   /* WHIP-08 */
 }
 
 void webrig_ask(int fd, const char *method, const char *target, struct webrig_answer *a)

@@ -45,6 +45,10 @@ struct webrig_answer {
 void webrig_start_with(struct webrig *rig, const void *pem, size_t pem_len);
 void webrig_start(struct webrig *rig);
 void webrig_stop(struct webrig *rig);
+/* Of a cmocka test whose state is a running web. */
+int webrig_set_up(void **state);
+int webrig_tear_down(void **state);
+#define IN_WEBRIG(f) cmocka_unit_test_setup_teardown(f, webrig_set_up, webrig_tear_down)
 bool webrig_is_alive(struct webrig *rig);  /* it answers a ping */
 unsigned long webrig_cpu_ticks(pid_t pid); /* CPU time used, in clock ticks */
 
@@ -59,6 +63,8 @@ unsigned webrig_closed_after_ms(int fd, uint64_t start_us, int drip_ms, const ch
 
 /* One answer; head: without its body. False on timeout. */
 bool webrig_listen(int fd, struct webrig_answer *a, bool head, int timeout_ms);
+/* One answer of that status, with the headers for pages of other origins (WHIP-08, WHIP-09). */
+void webrig_expect(int fd, struct webrig_answer *a, int status);
 void webrig_ask(int fd, const char *method, const char *target, struct webrig_answer *a);
 /* GET on a connection of its own; the status. */
 int webrig_get(const struct webrig *rig, const char *target, struct webrig_answer *a);
