@@ -5,6 +5,7 @@
 #include "gateway/depay/depay.h"
 #include "tests/unit/depay/depay_vectors.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -47,6 +48,14 @@ static inline int fixture_push(struct fixture *f, const void *data, size_t len, 
     int rc = depay_push(f->depay, &packet);
     f->time += marker ? FIXTURE_STEP : 0;
     return rc;
+}
+
+/* The same packet again and again, of one unit: number `last` is too much for it. */
+static inline void fixture_fill(struct fixture *f, const void *data, size_t len, size_t last)
+{
+    for (size_t i = 1; i < last; i++)
+        assert_int_equal(fixture_push(f, data, len, false), 0);
+    assert_int_equal(fixture_push(f, data, len, false), -EMSGSIZE);
 }
 
 #endif
