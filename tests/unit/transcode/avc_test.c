@@ -1,6 +1,7 @@
 /* Parameter sets and access units of H.264. */
 #include "transcode/avc.h"
 
+#include "tests/unit/transcode/bitmake.h"
 #include "tests/unit/transcode/media.h"
 #include "transcode/avlib.h"
 
@@ -64,29 +65,6 @@ static void truncated_and_foreign_sps_are_refused(void **state)
     }
 }
 
-struct bit_writer {
-    uint8_t data[64];
-    size_t bits;
-};
-
-static void put_bits(struct bit_writer *w, uint32_t value, unsigned count)
-{
-    while (count-- > 0) {
-        if (value >> count & 1)
-            w->data[w->bits / 8] |= (uint8_t)(0x80 >> w->bits % 8);
-        w->bits++;
-    }
-}
-
-static void put_ue(struct bit_writer *w, uint32_t value)
-{
-    unsigned zeros = 0;
-    while ((value + 1) >> (zeros + 1) != 0)
-        zeros++;
-    put_bits(w, 0, zeros);
-    put_bits(w, value + 1, zeros + 1);
-}
-
 /* A baseline SPS of that many macroblocks. */
 static int parse_made_sps(uint32_t width_mbs, uint32_t height_mbs, uint32_t crop,
                           struct avc_sps *out)
@@ -104,7 +82,7 @@ static int parse_made_sps(uint32_t width_mbs, uint32_t height_mbs, uint32_t crop
     for (int i = 0; i < 4 && crop > 0; i++)
         put_ue(&w, crop);
     put_bits(&w, 1, 2); /* no VUI, stop bit */
-    return avc_parse_sps(w.data, (w.bits + 7) / 8, out);
+    return avc_parse_sps(w.data, bit_len(&w), out);
 }
 
 static void M3_a_huge_or_empty_picture_is_refused(void **state)

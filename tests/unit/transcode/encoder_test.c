@@ -1,6 +1,7 @@
 /* Decoding and encoding pictures. */
 #include "transcode/encoder.h"
 
+#include "tests/unit/transcode/bitmake.h"
 #include "tests/unit/transcode/media.h"
 #include "transcode/avlib.h"
 #include "transcode/decoder.h"
@@ -180,35 +181,6 @@ static void odd_pictures_are_cropped(void **state)
     encoder_free(e);
 }
 
-/* Bits of NAL units by hand; none needs emulation prevention. */
-struct bit_writer {
-    uint8_t data[64];
-    size_t bits;
-};
-
-static void put_bits(struct bit_writer *w, uint32_t value, unsigned count)
-{
-    while (count-- > 0) {
-        if (value >> count & 1)
-            w->data[w->bits / 8] |= (uint8_t)(0x80 >> w->bits % 8);
-        w->bits++;
-    }
-}
-
-static void put_ue(struct bit_writer *w, uint32_t value)
-{
-    unsigned zeros = 0;
-    while ((value + 1) >> (zeros + 1) != 0)
-        zeros++;
-    put_bits(w, 0, zeros);
-    put_bits(w, value + 1, zeros + 1);
-}
-
-static size_t len_of(const struct bit_writer *w)
-{
-    return (w->bits + 7) / 8;
-}
-
 /* A Baseline SPS of 2048x2048, of which 64x64 are shown when cropped. */
 static struct bit_writer made_sps(bool cropped)
 {
@@ -236,8 +208,8 @@ static struct decoder *open_made(bool cropped, int64_t max_pixels)
     struct writer w;
     writer_init(&w, config, sizeof config);
     writer_bytes(&w, (const uint8_t[]){1, 66, 0xc0, 40, 0xff, 0xe1}, 6);
-    writer_u16(&w, (uint16_t)len_of(&sps));
-    writer_bytes(&w, sps.data, len_of(&sps));
+    writer_u16(&w, (uint16_t)bit_len(&sps));
+    writer_bytes(&w, sps.data, bit_len(&sps));
     writer_u8(&w, 1);
     writer_u16(&w, sizeof pps);
     writer_bytes(&w, pps, sizeof pps);
@@ -264,8 +236,8 @@ static int push_made_idr(struct decoder *d)
     put_ue(&head, 0);      /* deblocking */
     put_ue(&head, 25);     /* I_PCM */
     memset(data, 0x55, sizeof data);
-    memcpy(data, head.data, len_of(&head));
-    size_t len = len_of(&head) + 384;
+    memcpy(data, head.data, bit_len(&head));
+    size_t len = bit_len(&head) + 384;
     data[len++] = 0x80;
     data[2] = (uint8_t)((len - 4) >> 8);
     data[3] = (uint8_t)(len - 4);
