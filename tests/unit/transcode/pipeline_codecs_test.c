@@ -128,10 +128,7 @@ static void M3_too_large_pictures_are_not_decoded(void **state)
             (void)tear_down(NULL);
             (void)set_up(NULL);
         }
-        settings.max_width = settings.max_height = 256;
-        bind_world(1, false);
-        settings.max_width = 1280;
-        settings.max_height = 720;
+        bind_small_world(1);
         publisher_open_codec(&p, codecs[i]);
         publish(&p, 4);
         publisher_close(&p);

@@ -33,9 +33,7 @@ static void cut_off(struct publisher *p, double seconds)
 {
     p->video_on = false;
     publish(p, seconds);
-    p->video_on = true;
-    world->key_due = true; /* ingest asks after a loss */
-    world->asked_us = 0;
+    publisher_show_again(p);
 }
 
 /* One frame of ten is repaired, some of them only at the second or third try. */

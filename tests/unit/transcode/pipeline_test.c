@@ -25,16 +25,26 @@ static void end_and_check(enum end_reason reason, struct ledger_sums sums[2])
     }
 }
 
+static void close_and_check(struct publisher *p, enum end_reason reason, struct ledger_sums sums[2])
+{
+    publisher_close(p);
+    end_and_check(reason, sums);
+}
+
+static void begin(struct publisher *p, uint32_t renditions, bool vp8)
+{
+    bind_world(renditions, false);
+    publisher_open(p, vp8);
+}
+
 static void passes_H264_through_with_aac(void **state)
 {
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 12);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     struct viewer *v = world->viewer;
     assert_int_equal(v->hellos, 1);
     assert_int_equal(v->hello.target_duration_s, TARGET_S);
@@ -65,11 +75,9 @@ static void key_frames_are_asked_for_at_segment_ends(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 20);
-    publisher_close(&p);
-    end_and_check(END_CLOSED, sums);
+    close_and_check(&p, END_CLOSED, sums);
     assert_true(sums[0].segments >= 9 && sums[0].segments <= 11);
     assert_true(world->wanted_keys >= 9 && world->wanted_keys <= 12);
     assert_true(sums[0].longest_us < 2200000);
@@ -80,12 +88,10 @@ static void HLS_02_holds_for_a_publisher_that_ignores_requests(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     p.gop_only = true; /* one key frame in 8.3 s */
     publish(&p, 25);
-    publisher_close(&p);
-    end_and_check(END_SILENT, sums);
+    close_and_check(&p, END_SILENT, sums);
     assert_int_equal(world->viewer->end.final, 0);
     assert_int_equal(sums[0].breaks, 0);
     assert_true(sums[0].dependent >= 4);
@@ -97,12 +103,10 @@ static void transcodes_VP8(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, true);
+    begin(&p, 3, true);
     publish(&p, 9);
     int wanted = world->wanted_keys;
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[0].dependent + sums[0].breaks, 0); /* HLS-13 without asking */
     assert_true(wanted <= 1);
     assert_true(sums[0].segments == 4 || sums[0].segments == 5);
@@ -116,12 +120,10 @@ static void the_bitrate_follows_the_grant(void **state)
     struct publisher p;
     struct ledger_sums sums[2];
     world->ceiling_bps = 150000;
-    bind_world(1, false);
-    publisher_open(&p, true);
+    begin(&p, 1, true);
     p.audio_on = false;
     publish(&p, 10);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(world->viewer->init[0].bandwidth_bps, 150000);
     assert_true(world->viewer->captured[0] < 10 * 150000 / 8 * 5 / 4);
 }
@@ -132,27 +134,21 @@ static void HLS_09_size_changes_are_mirrored(void **state)
     for (int vp8 = 0; vp8 < 2; vp8++) {
         struct publisher p;
         struct ledger_sums sums[2];
-        bind_world(3, false);
-        publisher_open(&p, vp8 == 1);
+        begin(&p, 3, vp8 == 1);
         publish(&p, 3);
         publisher_resize(&p, 640, 360);
         publish(&p, 3);
         publisher_resize(&p, 480, 270);
         publish(&p, 3);
-        publisher_close(&p);
-        end_and_check(END_DELETED, sums);
+        close_and_check(&p, END_DELETED, sums);
         assert_int_equal(sums[0].breaks, 2);
         assert_int_equal(sums[1].breaks, 2);
         assert_int_equal(world->viewer->inits[0], 3);
         assert_int_equal(world->viewer->inits[1], 1);
         assert_int_equal(world->viewer->init[0].width, 480);
         if (vp8 == 0) { /* the fixture does it all again */
-            close_viewer(world->viewer);
-            pipeline_free(world->pipeline);
-            memset(world, 0, sizeof *world);
-            world->now_us = START_US;
-            world->apart_us = 400000;
-            world->ceiling_bps = 3000000;
+            (void)tear_down(NULL);
+            (void)set_up(NULL);
         }
     }
 }
@@ -162,15 +158,13 @@ static void FMP_02_frame_rate_drop_and_recovery(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 4);
     p.interval_us = 166667;
     publish(&p, 5);
     p.interval_us = 33333;
     publish(&p, 4);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[0].breaks, 0);
     assert_decodes(0, 240);
 }
@@ -181,20 +175,16 @@ static void LL_08_a_stall_is_covered_by_the_last_picture(void **state)
     struct publisher p;
     struct ledger_sums sums[2];
     world->apart_us = 1000000; /* audio goes on until video has stalled */
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 4);
     p.video_on = false;
     size_t before = world->viewer->ledger.part_count;
     publish(&p, 8);
     size_t parts = world->viewer->ledger.part_count - before;
     assert_true(parts >= 2 * 38 && parts <= 2 * 46); /* both renditions go on */
-    p.video_on = true;
-    world->key_due = true;
-    world->asked_us = 0;
+    publisher_show_again(&p);
     publish(&p, 10);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[0].breaks, 2); /* into encoding, back to passing through */
     assert_int_equal(sums[0].dependent, 0);
     assert_decodes(0, 400);
@@ -206,12 +196,10 @@ static void LL_08_one_frame_per_second(void **state)
     struct publisher p;
     struct ledger_sums sums[2];
     world->apart_us = 1000000; /* audio goes on until video has stalled */
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     p.interval_us = 1000000; /* a shared screen that stands still */
     publish(&p, 15);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[0].breaks, 1);
     assert_true(sums[0].parts >= 70);
 }
@@ -221,15 +209,13 @@ static void LL_08_audio_that_stops_becomes_silence(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 4);
     p.audio_on = false;
     publish(&p, 5);
     p.audio_on = true;
     publish(&p, 4);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[1].breaks, 0);
     assert_decodes(1, 590);
 }
@@ -239,8 +225,7 @@ static void audio_that_never_comes_does_not_hold_video_back(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     p.audio_on = false;
     publish(&p, 6);
     publisher_close(&p);
@@ -255,17 +240,13 @@ static void video_that_never_comes_is_black(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     p.video_on = false;
     publish(&p, 8);
     assert_int_equal(world->playable, 1);
-    p.video_on = true;
-    world->key_due = true;
-    world->asked_us = 0;
+    publisher_show_again(&p);
     publish(&p, 5);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[0].breaks, 1);
     assert_int_equal(world->viewer->init[0].width, 320);
 }
@@ -275,12 +256,10 @@ static void audio_only(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(2, false);
-    publisher_open(&p, false);
+    begin(&p, 2, false);
     p.video_on = false;
     publish(&p, 11);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(world->viewer->hello.renditions, 2);
     assert_int_equal(sums[0].segments, 0);
     assert_true(sums[1].segments == 5 || sums[1].segments == 6);
@@ -295,11 +274,9 @@ static void video_only(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(1, false);
-    publisher_open(&p, false);
+    begin(&p, 1, false);
     publish(&p, 5);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[1].segments, 0);
     assert_true(sums[0].parts >= 24);
     assert_int_equal(world->playable, 1);
@@ -317,8 +294,7 @@ static void a_successor_begins_with_a_break_at_the_next_key_frame(void **state)
     pass(world->now_us + 1000);
     assert_int_equal(world->wanted_keys, 1);
     publish(&p, 5);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(world->viewer->hello.continues, 1);
     assert_int_equal(sums[0].breaks, 1);
     assert_int_equal(sums[1].breaks, 1);
@@ -331,14 +307,12 @@ static void a_late_viewer_gets_the_window(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 24);
     close_viewer(world->viewer);
     world->viewer = open_viewer(&worker_loop);
     publish(&p, 4);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_true(world->viewer->ledger.segments[0].segment.msn > 1000);
     assert_true(sums[0].segments >= 9); /* window and spare ones */
     assert_int_equal(sums[0].dependent, 0);
@@ -354,8 +328,7 @@ static void lost_frames_wait_for_a_key_frame(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 3);
     int before = world->wanted_keys;
     pipeline_lose(world->pipeline);
@@ -371,10 +344,7 @@ static void M3_too_large_pictures_are_not_decoded(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    settings.max_width = settings.max_height = 256;
-    bind_world(3, false);
-    settings.max_width = 1280;
-    settings.max_height = 720;
+    bind_small_world(3);
     publisher_open(&p, true);
     publish(&p, 4);
     assert_int_equal(world->refused, 0);
@@ -382,8 +352,7 @@ static void M3_too_large_pictures_are_not_decoded(void **state)
     assert_int_equal(world->refused, 1); /* the supervisor ends the stream */
     publish(&p, 6);
     assert_int_equal(world->refused, 1);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     for (uint32_t i = 0; i < world->viewer->inits[0]; i++)
         assert_true(world->viewer->init[0].width != 320);
 }
@@ -407,14 +376,12 @@ static void a_turn_decodes_one_frame_at_most(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(1, false);
-    publisher_open(&p, false);
+    begin(&p, 1, false);
     p.audio_on = false;
     publish(&p, 3.8);                    /* the last key frame is about 54 frames back */
     size_t first = ticks_to_next_part(); /* what waited, if anything did */
     assert_true(first + ticks_to_next_part() > 40);
-    publisher_close(&p);
-    end_and_check(END_CLOSED, sums);
+    close_and_check(&p, END_CLOSED, sums);
     assert_int_equal(sums[0].breaks, 1);
     assert_decodes(0, 100);
 }
@@ -424,8 +391,7 @@ static void a_stall_that_ends_while_catching_up_is_none(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(1, false);
-    publisher_open(&p, false);
+    begin(&p, 1, false);
     p.audio_on = false;
     publish(&p, 3.8);
     world->now_us += 1500000;
@@ -435,8 +401,7 @@ static void a_stall_that_ends_while_catching_up_is_none(void **state)
     world->key_due = true;
     world->asked_us = 0;
     publish(&p, 3);
-    publisher_close(&p);
-    end_and_check(END_CLOSED, sums);
+    close_and_check(&p, END_CLOSED, sums);
     assert_true(sums[0].breaks <= 1); /* the hole alone */
     assert_int_equal(world->viewer->inits[0], 1);
 }
@@ -446,8 +411,7 @@ static void frames_that_wait_for_us_are_encoded_less_often(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    bind_world(3, false);
-    publisher_open(&p, true);
+    begin(&p, 3, true);
     publish(&p, 2);
     pipeline_set_backlog(world->pipeline, VIDEO_SPARE_US + 1);
     size_t before = ledger_samples(&world->viewer->ledger, TRACK_VIDEO);
@@ -465,8 +429,7 @@ static void frames_that_wait_for_us_are_encoded_less_often(void **state)
     pipeline_set_backlog(world->pipeline, 0);
     p.gop_only = false;
     publish(&p, 2);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[0].breaks, 0);
     assert_decodes(0, 150);
 }
@@ -477,22 +440,18 @@ static void coding_that_is_too_slow_passes_through_at_the_next_key_frame(void **
     struct publisher p;
     struct ledger_sums sums[2];
     world->apart_us = 1000000; /* audio goes on until video has stalled */
-    bind_world(3, false);
-    publisher_open(&p, false);
+    begin(&p, 3, false);
     publish(&p, 4);
     p.video_on = false;
     publish(&p, 2);
-    p.video_on = true;
-    world->key_due = true;
-    world->asked_us = 0;
+    publisher_show_again(&p);
     publish(&p, 0.3); /* coding */
     assert_int_equal(world->viewer->inits[0], 2);
     pipeline_set_backlog(world->pipeline, VIDEO_DROP_US + 1);
     publish(&p, 0.6); /* asked for and given */
     assert_int_equal(world->viewer->inits[0], 3);
     publish(&p, 2);
-    publisher_close(&p);
-    end_and_check(END_DELETED, sums);
+    close_and_check(&p, END_DELETED, sums);
     assert_int_equal(sums[0].breaks, 2);
     assert_decodes(0, 180);
 }
@@ -502,10 +461,7 @@ static void M3_a_publisher_that_calms_down_is_not_refused(void **state)
     (void)state;
     struct publisher p;
     struct ledger_sums sums[2];
-    settings.max_width = settings.max_height = 256;
-    bind_world(1, false);
-    settings.max_width = 1280;
-    settings.max_height = 720;
+    bind_small_world(1);
     publisher_open(&p, true);
     p.audio_on = false;
     for (int i = 0; i < 3; i++) {

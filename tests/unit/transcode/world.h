@@ -247,6 +247,15 @@ static void bind_world(uint32_t renditions, bool continues)
     world->viewer = open_viewer(&worker_loop);
 }
 
+/* One whose pictures may be no larger than 256x256. */
+static inline void bind_small_world(uint32_t renditions)
+{
+    const struct settings_transcode usual = settings;
+    settings.max_width = settings.max_height = 256;
+    bind_world(renditions, false);
+    settings = usual;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -387,6 +396,14 @@ static inline void publish_video(struct publisher *p)
     if (p->video_on)
         deliver(TRACK_VIDEO, p->codec, p->video_us, key ? FRAME_KEY : 0);
     p->video_us += p->pause_us != NULL ? p->pause_us(p->number) : p->interval_us;
+}
+
+/* After a loss: ingest asks at once. */
+static inline void publisher_show_again(struct publisher *p)
+{
+    p->video_on = true;
+    world->key_due = true;
+    world->asked_us = 0;
 }
 
 /* When the next video frame comes. */
