@@ -1,12 +1,11 @@
 // Floods of half-sent offers, and of PATCHes of one token: whoever has a right comes in all the while.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 
-import { Gateway, until } from './gateway.mjs';
-import { Posts, inParallel, troubles } from './posts.mjs';
+import { until } from './gateway.mjs';
+import { besiege, inParallel, troubles } from './posts.mjs';
 
 const HONEST_POSTS = 20;
 const HALF = 40000; // bytes of an offer of 65,000: kept in 64 KiB
@@ -15,18 +14,15 @@ const PATCHES = 1000;
 const PATCH_BURST = 400; // web/rates.c
 const FRAGMENT_TYPE = 'application/trickle-ice-sdpfrag';
 
+let siege;
 let gateway;
 let posts;
 let offer;
 before(async () => {
-    gateway = await Gateway.start({ limits: { rejoin_window_s: 0, ended_linger_s: 1 } });
-    posts = new Posts(gateway);
-    offer = await readFile('tests/fixtures/offers/chromium_av.sdp', 'latin1');
+    siege = await besiege('chromium_av.sdp');
+    ({ gateway, posts, offer } = siege);
 });
-after(async () => {
-    posts?.close();
-    await gateway?.stop();
-});
+after(() => siege?.stop());
 
 /** A connection that has sent half an offer and then waits; refilled as soon as it is ended. */
 class Hoard {

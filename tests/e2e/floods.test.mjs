@@ -7,8 +7,8 @@ import dgram from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { Gateway, until } from './gateway.mjs';
-import { Posts, census, childrenUs, cpuUs, inParallel, recovers, rss, standing, troubles } from './posts.mjs';
+import { until } from './gateway.mjs';
+import { besiege, census, childrenUs, cpuUs, inParallel, recovers, rss, standing, troubles } from './posts.mjs';
 
 const BAD_POSTS = Number(process.env.BAD_POSTS ?? 1000);
 const HALF_OPEN_POSTS = Number(process.env.HALF_OPEN_POSTS ?? 400);
@@ -20,18 +20,15 @@ const PER_ADDRESS = 8; // INTAKE_PER_ADDRESS
 const PENDING = 64; // max_pending
 const VICTIM = '127.0.0.9';
 
+let siege;
 let gateway;
 let posts;
 let offer;
 before(async () => {
-    gateway = await Gateway.start({ limits: { rejoin_window_s: 0, ended_linger_s: 1 } });
-    posts = new Posts(gateway);
-    offer = await readFile('tests/fixtures/offers/obs.sdp', 'latin1');
+    siege = await besiege('obs.sdp');
+    ({ gateway, posts, offer } = siege);
 });
-after(async () => {
-    posts?.close();
-    await gateway?.stop();
-});
+after(() => siege?.stop());
 
 const sourceOf = (i) => `127.0.${1 + Math.floor(i / 250)}.${2 + (i % 250)}`;
 

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 
-import { until } from './gateway.mjs';
+import { Gateway, until } from './gateway.mjs';
 
 const ROLES = ['supervisor', 'web', 'auth', 'edge'];
 
@@ -58,6 +58,18 @@ export class Posts {
             agent.destroy();
         }
     }
+}
+
+/** A gateway that forgets at once what has ended, a client, and the offer of one of the fixtures. */
+export async function besiege(fixture) {
+    const offer = await readFile(`tests/fixtures/offers/${fixture}`, 'latin1');
+    const gateway = await Gateway.start({ limits: { rejoin_window_s: 0, ended_linger_s: 1 } });
+    const posts = new Posts(gateway);
+    const stop = () => {
+        posts.close();
+        return gateway.stop();
+    };
+    return { gateway, posts, offer, stop };
 }
 
 /** Runs work(0) to work(count - 1), so many at once. */
