@@ -65,6 +65,7 @@ static void other_text_is_refused(void **state)
     assert_int_equal(next("Zm9vY"), -EBADMSG);
     assert_int_equal(next("===="), -EBADMSG);
     assert_int_equal(next("Z==="), -EBADMSG);
+    assert_int_equal(next("Zg="), -EBADMSG);
     assert_int_equal(next("Zm9=v"), -EBADMSG);
     assert_int_equal(next("Zm 9v"), -EBADMSG);
     assert_int_equal(next("Zm9v-_8="), -EBADMSG);

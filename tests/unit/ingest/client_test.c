@@ -69,6 +69,7 @@ static void nonsense_is_unknown(void **state)
                                          "o=x",
                                          "v=0\no=- 1 2 IN IP6 ::\n",
                                          "m=audio\no=rtc 1 2 IN IP4 0.0.0.0\n",
+                                         "v=0\no=who 77 88 IN IP4 0.0.0.0\nm=audio 9 X 0\n",
                                          "v=0\n\no=rtc 1 2 IN IP4 0.0.0.0\n"};
     char large[3 * CLIENT_LOOK_MAX];
     (void)state;

@@ -316,6 +316,18 @@ static void repairs_fill_holes(void **state)
     assert_false(test_ring_next(&f->ring, &frame));
 }
 
+static void RTP_09_a_repair_before_any_media_is_unexpected(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t payload[2 + sizeof(test_slice)] = {0};
+    struct test_packet repair = {.ssrc = VIDEO_RTX_SSRC,
+                                 .pt = VIDEO_RTX_PT,
+                                 .sequence = 1,
+                                 .payload = payload,
+                                 .len = sizeof(payload)};
+    assert_int_equal(push(f, &repair), -EPROTO);
+}
+
 static void RTP_09_same_ssrc_repairs_fill_holes(void **state)
 {
     struct fixture *f = *state;
@@ -416,6 +428,7 @@ int main(void)
         TEST(RTP_06_a_source_that_was_replaced_may_come_back),
         TEST(RTP_10_a_loss_holds_video_and_asks),
         TEST(repairs_fill_holes),
+        TEST(RTP_09_a_repair_before_any_media_is_unexpected),
         TEST(RTP_09_same_ssrc_repairs_fill_holes),
         TEST(RTP_08_too_many_missing_ask_for_a_key_frame),
         TEST(RTP_05_padding_is_neither_frame_nor_loss),

@@ -68,6 +68,19 @@ static void heavy_loss_is_noticed_within_a_second(void **state)
     assert_true(patience_is_heavy(&p));
 }
 
+static void RTP_10_bad_news_counts_at_once_and_good_news_slowly(void **state)
+{
+    struct patience p;
+    uint64_t now_us = 1000;
+    (void)state;
+    patience_init(&p, BOUND_US);
+    pass(&p, 0, &now_us, 60);
+    pass(&p, 300, &now_us, 2); /* two whole windows at least */
+    assert_in_range(patience_loss_permille(&p), 200, 300);
+    pass(&p, 0, &now_us, 2);
+    assert_in_range(patience_loss_permille(&p), 60, 200);
+}
+
 static void the_start_is_taken_to_be_bad(void **state)
 {
     struct patience p;
@@ -140,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(RTP_10_the_deadline_grows_with_the_loss),
         cmocka_unit_test(heavy_loss_is_noticed_within_a_second),
+        cmocka_unit_test(RTP_10_bad_news_counts_at_once_and_good_news_slowly),
         cmocka_unit_test(the_start_is_taken_to_be_bad),
         cmocka_unit_test(a_longer_way_needs_more_time),
         cmocka_unit_test(what_was_overtaken_is_no_loss),

@@ -119,6 +119,23 @@ static void RTP_13_cname_of_any_length_is_padded(void **state)
     }
 }
 
+static void RTP_13_a_cname_is_in_an_sdes_and_in_its_count(void **state)
+{
+    struct buffer b;
+    uint32_t ssrc = 0;
+    struct slice cname;
+    (void)state;
+    start(&b);
+    rtcp_write_cname(&b.w, 1, slice_of("sluice"));
+    struct rtcp_packet p = only_packet(&b);
+    p.count = 0;
+    assert_int_equal(rtcp_parse_cname(&p, 0, &ssrc, &cname), -EBADMSG);
+    p.count = 1;
+    assert_int_equal(rtcp_parse_cname(&p, 0, &ssrc, &cname), 0);
+    p.type = RTCP_BYE;
+    assert_int_equal(rtcp_parse_cname(&p, 0, &ssrc, &cname), -EBADMSG);
+}
+
 static void RTP_13_cumulative_loss_saturates(void **state)
 {
     struct buffer b;
@@ -385,6 +402,7 @@ int main(void)
         cmocka_unit_test(RTP_16_sender_report),
         cmocka_unit_test(RTP_13_receiver_report_and_cname),
         cmocka_unit_test(RTP_13_cname_of_any_length_is_padded),
+        cmocka_unit_test(RTP_13_a_cname_is_in_an_sdes_and_in_its_count),
         cmocka_unit_test(RTP_13_cumulative_loss_saturates),
         cmocka_unit_test(RTP_08_nack_packs_and_unpacks),
         cmocka_unit_test(RTP_08_any_nack_set_survives),

@@ -69,7 +69,8 @@ static void a_stuck_old_worker_is_not_waited_for(void **state)
         assert_int_equal(loop_turn(&stage->sup.loop, 1000), 0);
     assert_int_equal(bound(stage).next_msn, 501);
     assert_ptr_equal(pb->previous, old.process);
-    pb->previous = NULL;
+    playback_on_transcode_exit(pb, old.process, true);
+    assert_null(pb->previous);
     leave(stage, &old);
 }
 

@@ -127,6 +127,23 @@ static void I5_ingest_cannot_give_reasons_that_are_not_its_own(void **state)
     }
 }
 
+static void I5_a_second_answer_ends_its_worker(void **state)
+{
+    struct stage *stage = *state;
+    struct msg_publish_result live = go_live(stage, UINT64_MAX);
+    struct publication *p = stage->sup.publications[0];
+    struct msg_answer m = {.session = p->session,
+                           .status = 201,
+                           .renditions = 1,
+                           .ufrag = "another",
+                           .pwd = "passwordpasswordpassword"};
+    say(stage, &stage->ingest, MSG_ANSWER, &m, "v=0", 3);
+    assert_int_equal(p->state, PUBLICATION_LIVE);
+    assert_string_equal(p->url_id, live.url_id);
+    assert_string_equal(p->ufrag, "ufrag");
+    assert_true(is_cut(&stage->ingest));
+}
+
 /* Or a worker would look alive by saying the same again and again. */
 static void I5_a_state_counts_once(void **state)
 {
@@ -296,6 +313,7 @@ int main(void)
         CASE(T5_a_revoked_lease_ends_the_stream),
         CASE(T1_the_deadline_ends_the_stream),
         CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),
+        CASE(I5_a_second_answer_ends_its_worker),
         CASE(I5_a_state_counts_once),
         CASE(ingest_tells_its_own_end),
         CASE(I5_ingest_can_not_hand_edge_a_bad_pair),

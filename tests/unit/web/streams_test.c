@@ -228,6 +228,18 @@ static void HLS_07_the_end_waits_for_the_last_parts_of_the_worker(void **state)
     assert_int_equal(rig->stream->renditions[0].next_msn, 14);
 }
 
+static void HLS_07_an_end_that_is_told_again_is_no_later(void **state)
+{
+    struct rig *rig = *state;
+    struct msg_stream_state m = {.state = STREAM_ENDED, .stream = "demo"};
+    rig_publish(rig, 10, 12);
+    assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    assert_true(rig->stream->end_due_us > 0);
+    uint64_t due_us = --rig->stream->end_due_us;
+    assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    assert_int_equal(rig->stream->end_due_us, due_us);
+}
+
 static void HLS_09_other_tracks_start_a_fresh_playlist(void **state)
 {
     struct rig *rig = *state;
@@ -469,6 +481,7 @@ int main(void)
         IN_RIG(A_jump_in_the_numbers_starts_the_list_anew),
         IN_RIG(State_of_a_former_session_is_ignored),
         IN_RIG(HLS_07_the_end_waits_for_the_last_parts_of_the_worker),
+        IN_RIG(HLS_07_an_end_that_is_told_again_is_no_later),
         IN_RIG(HLS_09_other_tracks_start_a_fresh_playlist),
         IN_RIG(I5_control_messages_are_checked),
         IN_RIG(Streams_are_bounded),
