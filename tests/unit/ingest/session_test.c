@@ -270,6 +270,20 @@ static void BUG_06_stats_tell_decryption_failures_by_kind(void **state)
     assert_int_equal(f->stats.feedback, FEEDBACK_REMB);
 }
 
+static void BUG_06_authentic_nonsense_is_malformed(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bad[64] = {0x80, RTCP_RR, 0, 9, 0, 0, 0, 5}; /* says that it is longer */
+    size_t len = 8;
+    go_keyed(f);
+    uint64_t before = f->stats.malformed;
+    assert_int_equal(srtp_encrypt_rtcp(f->client.srtp, bad, &len, sizeof(bad)), 0);
+    receive(f, 0, bad, len);
+    run_until(f, f->now_us + 2 * SECOND);
+    assert_int_equal(f->stats.malformed, before + 1);
+    assert_int_equal(f->stats.unexpected, 0);
+}
+
 static void stats_come_each_second(void **state)
 {
     struct fixture *f = *state;
@@ -397,6 +411,7 @@ int main(void)
         TEST(BUG_06_failures_are_counted_apart_from_loss),
         TEST(RTP_14_feedback_begins_with_the_keys),
         TEST(BUG_06_stats_tell_decryption_failures_by_kind),
+        TEST(BUG_06_authentic_nonsense_is_malformed),
         TEST(stats_come_each_second),
         TEST(want_keyframe_sends_a_pli),
         TEST(U14_rtcp_is_limited),

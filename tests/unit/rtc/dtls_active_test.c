@@ -185,6 +185,7 @@ static void SEC_07_handshake_limit_is_5_s(void **state)
         uint64_t deadline = dtls_deadline_us(b->dtls, clock_us);
         assert_true(deadline > clock_us && deadline <= start + DTLS_HANDSHAKE_US);
         clock_us = deadline;
+        note(b, dtls_start(b->dtls, clock_us)); /* at each check: only the first one counts */
         note(b, dtls_on_timer(b->dtls, clock_us));
     }
     assert_int_equal(dtls_failure(b->dtls), DTLS_FAILURE_TIMEOUT);

@@ -301,6 +301,17 @@ static void W3_limits_hold(void **state)
     assert_int_equal(sdp_http_status(-EMSGSIZE), 422);
 }
 
+static void WHIP_93_a_stream_named_again_is_one(void **state)
+{
+    struct bench *b = *state;
+    struct writer w;
+    writer_init(&w, b->text, sizeof(b->text));
+    writer_text(&w, HEAD AUDIO);
+    repeat(&w, SDP_MSIDS_MAX + 1, "a=msid:s t#\r\n");
+    assert_int_equal(parse(b, slice_make(b->text, w.len)), 0);
+    assert_int_equal(b->sdp.sections[0].msid_count, 1);
+}
+
 static void W3_bundle_group_is_bounded(void **state)
 {
     struct bench *b = *state;
@@ -351,6 +362,7 @@ int main(void)
         cmocka_unit_test(COD_13_feedback_wildcard_is_spread),
         cmocka_unit_test(WHIP_20_malformed_offers),
         cmocka_unit_test(W3_limits_hold),
+        cmocka_unit_test(WHIP_93_a_stream_named_again_is_one),
         cmocka_unit_test(W3_bundle_group_is_bounded),
         cmocka_unit_test(W3_64_kib_and_no_more),
         cmocka_unit_test(W3_truncation_at_every_length_is_safe),

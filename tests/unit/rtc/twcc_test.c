@@ -305,10 +305,13 @@ static void U14_malformed_reports(void **state)
     copy[14] = 0xff;
     assert_int_equal(twcc_parse(&feedback, &b->report), -EMSGSIZE);
     copy[14] = 0;
-    copy[15] = 40;
-    copy[20] = 0x60; /* a run of the reserved symbol */
-    copy[21] = 40;
+    copy[15] = 1;
+    copy[20] = 0x60; /* a run of the reserved symbol; a delta would be there */
+    copy[21] = 1;
     assert_int_equal(twcc_parse(&feedback, &b->report), -EBADMSG);
+    copy[20] = 0x40; /* of the large one */
+    assert_int_equal(twcc_parse(&feedback, &b->report), 0);
+    copy[15] = 40;
     copy[20] = 0x20; /* an empty run */
     copy[21] = 0;
     assert_int_equal(twcc_parse(&feedback, &b->report), -EBADMSG);

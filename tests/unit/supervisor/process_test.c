@@ -62,6 +62,9 @@ static void A7_what_could_not_be_started_is_tried_again(void **state)
     process_fill(sup);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_true(sup->backoff[PROCESS_EDGE].timer.slot != 0);
+    process_fill(sup); /* not before its pause is over */
+    for (size_t i = 0; i < PROCESS_MAX; i++)
+        assert_false(sup->processes[i] && sup->processes[i]->kind == PROCESS_EDGE);
     loop_timer_cancel(&sup->loop, &sup->backoff[PROCESS_EDGE].timer);
     stage->edge = play(stage, PROCESS_EDGE);
 }

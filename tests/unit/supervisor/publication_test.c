@@ -84,6 +84,40 @@ static void WHIP_03_a_bad_offer_leaves_nothing(void **state)
     go_live(stage, UINT64_MAX);
 }
 
+static void A3_who_asked_through_a_web_that_died_has_never_been_there(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    go_live(stage, UINT64_MAX);
+    post(stage, 2, "second");
+    publication_on_web_exit(&stage->sup, stage->auth.process); /* not that one */
+    assert_int_equal(publications(stage), 2);
+    grant(stage, GRANT_OK, LEASE + 1, UINT64_MAX);
+    publication_on_web_exit(&stage->sup, stage->web.process);
+    assert_int_equal(publications(stage), 1);
+    assert_int_equal(stage->sup.publications[0]->state, PUBLICATION_LIVE);
+    assert_true(hear(&stage->auth, MSG_LEASE_RELEASE, &heard));
+    assert_int_equal(((const struct msg_lease_release *)(const void *)heard.body)->lease_id,
+                     LEASE + 1);
+}
+
+static void W5_ended_playlists_make_room_for_live_ones(void **state)
+{
+    struct stage *stage = *state;
+    stage->sup.conf.max_streams = 1;
+    go_live(stage, UINT64_MAX);
+    open_segment(stage, bound(stage).session, 500, 0);
+    publication_end(stage->sup.publications[0], END_DELETED);
+    publication_on_ingest_exit(stage->sup.publications[0]);
+    assert_non_null(playback_by_stream(&stage->sup, "demo"));
+    replace(stage, &stage->ingest, PROCESS_INGEST);
+    post(stage, 2, "second");
+    grant(stage, GRANT_OK, LEASE, UINT64_MAX);
+    answer_offer(stage, 201);
+    assert_non_null(playback_by_stream(&stage->sup, "second"));
+    assert_null(playback_by_stream(&stage->sup, "demo"));
+}
+
 static void T5_a_revoked_lease_ends_the_stream(void **state)
 {
     struct stage *stage = *state;
@@ -310,6 +344,8 @@ int main(void)
         CASE(W1_nothing_is_done_before_auth_has_answered),
         CASE(WHIP_21_refusals_leave_nothing),
         CASE(WHIP_03_a_bad_offer_leaves_nothing),
+        CASE(A3_who_asked_through_a_web_that_died_has_never_been_there),
+        CASE(W5_ended_playlists_make_room_for_live_ones),
         CASE(T5_a_revoked_lease_ends_the_stream),
         CASE(T1_the_deadline_ends_the_stream),
         CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),
