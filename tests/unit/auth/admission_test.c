@@ -286,6 +286,21 @@ static void T5_revoke_ends_every_lease_once(void **state)
     assert_int_equal(admission_revoke(&f->a, "t_zzzzzzzzzz", NOW_MS, &result), -ENOENT);
 }
 
+/* Else enough of them would shut the door. */
+static void D3_what_is_saved_is_not_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct made m = make_for(f, "demo");
+    struct admission_revoked result;
+    assert_int_equal(admission_revoke(&f->a, m.token.id, NOW_MS, &result), 0);
+    assert_int_equal(result.saved, 0);
+    assert_int_equal(f->a.unsaved_count, 0);
+    f->a.store = NULL;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(admission_revoke(&f->a, m.token.id, NOW_MS, &result), 0);
+    assert_int_equal(f->a.unsaved_count, 1); /* the same one is kept once */
+}
+
 /* D3: the database cannot be written; the revocation acts, and becomes durable later. */
 static void D3_revoke_acts_before_the_disk(void **state)
 {
@@ -419,6 +434,7 @@ int main(void)
         TEST(W4_identify_makes_no_lease),
         TEST(H8_valid_token_passes_from_a_penalised_address),
         TEST(T5_revoke_ends_every_lease_once),
+        TEST(D3_what_is_saved_is_not_kept),
         TEST(D3_revoke_acts_before_the_disk),
         TEST(D3_too_many_unsaved_revocations_shut_the_door),
         TEST(T6_without_store_new_ones_wait_and_live_ones_stay),

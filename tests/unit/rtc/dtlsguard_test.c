@@ -153,6 +153,32 @@ static void U7_wrong_certificates_have_a_deadline(void **state)
     assert_int_equal(dtlsguard_deadline_us(g), 5 + DTLSGUARD_WRONG_US);
 }
 
+static void put_u24(uint8_t *at, size_t value)
+{
+    at[0] = (uint8_t)(value >> 16);
+    at[1] = (uint8_t)(value >> 8);
+    at[2] = (uint8_t)value;
+}
+
+static void U4_fragments_outside_of_their_message_are_nothing(void **state)
+{
+    struct dtlsguard *g = *state;
+    const struct hello whole = make_hello(1, dtlsguard_cookie(g), DTLSGUARD_COOKIE_LEN);
+    const size_t n = whole.len - 12;
+    const struct {
+        size_t len, offset, part;
+    } rows[] = {{n - 1, 0, n}, {n, 1, n},        {n, n + 1, 1},
+                {n, 1, 0},     {n, 0xffffff, n}, {0xffffff, 1, n - 20}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct hello h = whole;
+        put_u24(h.bytes + 1, rows[i].len);
+        put_u24(h.bytes + 6, rows[i].offset);
+        put_u24(h.bytes + 9, rows[i].part);
+        assert_int_equal(take(g, &h), DTLSGUARD_NONE);
+    }
+    assert_int_equal(take(g, &whole), DTLSGUARD_HELLO);
+}
+
 static void U18_truncation_at_every_length(void **state)
 {
     struct dtlsguard *g = *state;
@@ -176,6 +202,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(U4_cookies_differ_between_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(U4_a_restart_waits_for_the_next_hello, setup, teardown),
         cmocka_unit_test_setup_teardown(U7_wrong_certificates_have_a_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(U4_fragments_outside_of_their_message_are_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(U18_truncation_at_every_length, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,9 +187,9 @@ static void U1_silent_unless_authentic(void **state)
         {.after = 0x0024}, /* behind MESSAGE-INTEGRITY only FINGERPRINT counts (U2) */
         {.after = 0x0025},           {.extra = 0x0024}, /* PRIORITY of 3 bytes */
         {.extra = 0x0025},                              /* USE-CANDIDATE of 3 bytes */
-        {.extra = 0x802a},           {.extra = 0x0006}, /* second USERNAME */
-        {.extra = 0x0008},                              /* MESSAGE-INTEGRITY of 3 bytes */
-        {.extra = 0x8028},                              /* FINGERPRINT not last */
+        {.extra = 0x802a},           {.named_twice = true},
+        {.extra = 0x0008}, /* MESSAGE-INTEGRITY of 3 bytes */
+        {.extra = 0x8028}, /* FINGERPRINT not last */
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -219,6 +219,8 @@ static void WHIP_20_malformed_offers(void **state)
         HEAD AUDIO "a=mid:\r\n",
         HEAD AUDIO "a=mid:a b\r\n",
         HEAD AUDIO "a=mid:a\rb\r\n",
+        HEAD AUDIO "a=x:\x01\r\n",
+        HEAD AUDIO "a=x:\x7f\r\n",
         HEAD AUDIO "a=rtpmap:111\r\n",
         HEAD AUDIO "a=rtpmap:111 opus\r\n",
         HEAD AUDIO "a=rtpmap:111 opus/x\r\n",

@@ -27,6 +27,7 @@ struct recipe {
     bool use_candidate;
     bool controlled;
     bool wrong_crc;
+    bool named_twice;
     uint16_t extra; /* attribute in front of MESSAGE-INTEGRITY */
     uint16_t after; /* attribute behind MESSAGE-INTEGRITY */
 };
@@ -85,7 +86,8 @@ static inline struct request make(const struct recipe *r)
     writer_u16(&w, 0);
     writer_u32(&w, 0x2112a442);
     writer_bytes(&w, "transaction!", 12);
-    put_attribute(&w, 0x0006, username, strlen(username));
+    for (int i = 0; i <= r->named_twice; i++)
+        put_attribute(&w, 0x0006, username, strlen(username));
     if (!r->no_priority)
         put_attribute(&w, 0x0024, number, 4);
     if (!r->no_role)

@@ -161,6 +161,36 @@ static void I5_ingest_cannot_give_reasons_that_are_not_its_own(void **state)
     }
 }
 
+static void I5_a_ring_is_mapped_once(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    struct msg_number m = {.number = stage->sup.publications[0]->session};
+    say(stage, &stage->ingest, MSG_RING_MAPPED, &m, NULL, 0);
+    assert_true(is_cut(&stage->ingest));
+}
+
+static void I5_auth_gives_no_reasons_that_are_not_its_own(void **state)
+{
+    struct stage *stage = *state;
+    const struct msg_lease_end end = {.lease_id = LEASE, .reason = END_CRASHED};
+    go_live(stage, UINT64_MAX);
+    say(stage, &stage->auth, MSG_LEASE_END, &end, NULL, 0);
+    assert_int_equal(stage->sup.publications[0]->state, PUBLICATION_LIVE);
+    assert_true(is_cut(&stage->auth));
+}
+
+static void I5_a_key_frame_is_wanted_of_a_track_there_can_be(void **state)
+{
+    struct stage *stage = *state;
+    struct heard heard;
+    const struct msg_number track = {.number = TRACK_COUNT};
+    go_live(stage, UINT64_MAX);
+    say(stage, &stage->transcode, MSG_WANT_KEYFRAME, &track, NULL, 0);
+    assert_false(hear(&stage->ingest, MSG_WANT_KEYFRAME, &heard));
+    assert_true(is_cut(&stage->transcode));
+}
+
 static void I5_a_second_answer_ends_its_worker(void **state)
 {
     struct stage *stage = *state;
@@ -350,6 +380,9 @@ int main(void)
         CASE(T1_the_deadline_ends_the_stream),
         CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),
         CASE(I5_a_second_answer_ends_its_worker),
+        CASE(I5_a_ring_is_mapped_once),
+        CASE(I5_auth_gives_no_reasons_that_are_not_its_own),
+        CASE(I5_a_key_frame_is_wanted_of_a_track_there_can_be),
         CASE(I5_a_state_counts_once),
         CASE(ingest_tells_its_own_end),
         CASE(I5_ingest_can_not_hand_edge_a_bad_pair),

@@ -175,6 +175,22 @@ static void The_predecessor_counts_until_the_successor_says_hello(void **state)
     assert_int_equal(rig->stream->renditions[0].listed_count, 3);
 }
 
+static void A_successor_that_goes_before_its_hello_leaves_nothing(void **state)
+{
+    struct rig *rig = *state;
+    struct msg_stream_link m = {.session = 1, .stream = "demo"};
+    int pair[2];
+    rig_publish(rig, 10, 12);
+    struct stream_link *old = rig->stream->link;
+    assert_int_equal(chan_pair(pair), 0);
+    assert_int_equal(streams_on_link(rig->streams, &m, pair[1]), 0);
+    assert_non_null(rig->stream->next_link);
+    assert_int_equal(close(pair[0]), 0);
+    assert_true(loop_turn(&rig->loop, 1000) >= 0);
+    assert_null(rig->stream->next_link);
+    assert_ptr_equal(rig->stream->link, old);
+}
+
 static void A_jump_in_the_numbers_starts_the_list_anew(void **state)
 {
     struct rig *rig = *state;
@@ -478,6 +494,7 @@ int main(void)
         IN_RIG(I5_a_complete_segment_takes_no_more),
         IN_RIG(I2_memory_without_seals_is_refused),
         IN_RIG(The_predecessor_counts_until_the_successor_says_hello),
+        IN_RIG(A_successor_that_goes_before_its_hello_leaves_nothing),
         IN_RIG(A_jump_in_the_numbers_starts_the_list_anew),
         IN_RIG(State_of_a_former_session_is_ignored),
         IN_RIG(HLS_07_the_end_waits_for_the_last_parts_of_the_worker),
