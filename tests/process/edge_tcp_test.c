@@ -186,7 +186,7 @@ static void start_asking(struct rawedge *rig, const struct addr *server)
     rig->listener = rawedge_bind(AF_INET, SOCK_DGRAM, 1);
     rig->tcp = rawedge_bind(AF_INET, SOCK_STREAM, 1);
     rig->local = rawedge_address(rig->listener);
-    assert_int_equal(listen(rig->tcp, 4), 0);
+    assert_int_equal(listen(rig->tcp, RAWEDGE_BACKLOG), 0);
     const struct settings_edge settings = {.common = rawedge_plain,
                                            .udp_count = 1,
                                            .tcp_count = 1,

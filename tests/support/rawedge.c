@@ -115,7 +115,7 @@ void rawedge_open(struct rawedge *rig, int family, const struct settings_common 
     rig->listener = rawedge_bind(family, SOCK_DGRAM, 1);
     rig->tcp = rawedge_bind(AF_INET, SOCK_STREAM, 0);
     rig->local = rawedge_address(rig->listener);
-    assert_int_equal(listen(rig->tcp, 4), 0);
+    assert_int_equal(listen(rig->tcp, RAWEDGE_BACKLOG), 0);
     if (common->uid != 0)
         assert_int_equal(fchown(rig->listener, common->uid, (gid_t)-1), 0);
     rawedge_start(rig, common);

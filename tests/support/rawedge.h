@@ -20,6 +20,7 @@
 #define RAWEDGE_USERNAME RAWEDGE_UFRAG ":peer"
 #define RAWEDGE_SESSION 7u
 #define RAWEDGE_BUFFER 200000 /* a little less than Debian's net.core.rmem_max */
+#define RAWEDGE_BACKLOG 128   /* as the supervisor listens: a full one costs a client a second */
 
 struct rawedge {
     struct peer peer;
