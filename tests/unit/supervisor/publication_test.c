@@ -101,6 +101,20 @@ static void A3_who_asked_through_a_web_that_died_has_never_been_there(void **sta
                      LEASE + 1);
 }
 
+static void WHIP_29_who_asked_while_auth_died_is_told_when_to_come_back(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    post(stage, 2, "second");
+    publication_on_auth_exit(&stage->sup);
+    struct msg_publish_result m = result(stage);
+    assert_int_equal(m.request, 2);
+    assert_int_equal(m.status, 503);
+    assert_true(m.retry_after_s > 0);
+    assert_int_equal(publications(stage), 1);
+    assert_int_equal(stage->sup.publications[0]->state, PUBLICATION_LIVE);
+}
+
 static void W5_ended_playlists_make_room_for_live_ones(void **state)
 {
     struct stage *stage = *state;
@@ -159,6 +173,17 @@ static void I5_ingest_cannot_give_reasons_that_are_not_its_own(void **state)
         playback_free_all(&stage->sup);
         replace(stage, &stage->transcode, PROCESS_TRANSCODE);
     }
+}
+
+static void I5_a_state_there_is_not_ends_its_worker(void **state)
+{
+    struct stage *stage = *state;
+    go_live(stage, UINT64_MAX);
+    struct publication *p = stage->sup.publications[0];
+    const struct msg_ingest_state m = {.session = p->session, .state = INGEST_STATE_COUNT};
+    say(stage, &stage->ingest, MSG_INGEST_STATE, &m, NULL, 0);
+    assert_int_equal(p->state, PUBLICATION_LIVE);
+    assert_true(is_cut(&stage->ingest));
 }
 
 static void I5_a_ring_is_mapped_once(void **state)
@@ -376,11 +401,13 @@ int main(void)
         CASE(WHIP_03_a_bad_offer_leaves_nothing),
         CASE(A3_who_asked_through_a_web_that_died_has_never_been_there),
         CASE(W5_ended_playlists_make_room_for_live_ones),
+        CASE(WHIP_29_who_asked_while_auth_died_is_told_when_to_come_back),
         CASE(T5_a_revoked_lease_ends_the_stream),
         CASE(T1_the_deadline_ends_the_stream),
         CASE(I5_ingest_cannot_give_reasons_that_are_not_its_own),
         CASE(I5_a_second_answer_ends_its_worker),
         CASE(I5_a_ring_is_mapped_once),
+        CASE(I5_a_state_there_is_not_ends_its_worker),
         CASE(I5_auth_gives_no_reasons_that_are_not_its_own),
         CASE(I5_a_key_frame_is_wanted_of_a_track_there_can_be),
         CASE(I5_a_state_counts_once),
