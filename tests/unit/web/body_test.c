@@ -161,6 +161,7 @@ static void H4_a_body_that_grows_over_its_share_may_end_itself(void **state)
     assert_int_equal(rig->ends, 0);
     assert_int_equal(take(rig, oldest, BODY_MAX, piece, BODY_MAX - 1), -ECANCELED);
     assert_true(oldest->ended);
+    assert_null(oldest->data);
     assert_int_equal(rig->ends, 1);
 }
 

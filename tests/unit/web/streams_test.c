@@ -225,6 +225,20 @@ static void State_of_a_former_session_is_ignored(void **state)
     assert_int_equal(streams_count(rig->streams), 0);
 }
 
+static void A_stream_is_of_the_session_that_is_live(void **state)
+{
+    struct rig *rig = *state;
+    struct msg_stream_state m = {.session = 9, .state = STREAM_LIVE, .stream = "demo"};
+    rig_publish(rig, 10, 12);
+    assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    m = (struct msg_stream_state){.session = 1, .state = STREAM_ENDED, .stream = "demo"};
+    assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    assert_int_equal(rig->stream->end_due_us, 0);
+    m.session = 9;
+    assert_int_equal(streams_on_state(rig->streams, &m), 0);
+    assert_true(rig->stream->end_due_us > 0);
+}
+
 static void HLS_07_the_end_waits_for_the_last_parts_of_the_worker(void **state)
 {
     struct rig *rig = *state;
@@ -497,6 +511,7 @@ int main(void)
         IN_RIG(A_successor_that_goes_before_its_hello_leaves_nothing),
         IN_RIG(A_jump_in_the_numbers_starts_the_list_anew),
         IN_RIG(State_of_a_former_session_is_ignored),
+        IN_RIG(A_stream_is_of_the_session_that_is_live),
         IN_RIG(HLS_07_the_end_waits_for_the_last_parts_of_the_worker),
         IN_RIG(HLS_07_an_end_that_is_told_again_is_no_later),
         IN_RIG(HLS_09_other_tracks_start_a_fresh_playlist),
