@@ -139,9 +139,9 @@ static void length_and_depth_are_capped(void **state)
     assert_int_equal(adminreq_parse(line, ADMINREQ_LINE_MAX, &req, &problem), -EBADMSG);
     assert_non_null(strstr(problem, "deep"));
     /* brackets in a text are no depth */
-    const char *text = "{\"op\":\"token.create\",\"stream\":\"a\",\"label\":\"[[[[[\\\"[[\"}";
+    const char *text = "{\"op\":\"token.create\",\"stream\":\"a\",\"label\":\"[[\\\"[[[[[[[\"}";
     assert_int_equal(parse(text, &req, &problem), 0);
-    assert_string_equal(req.label, "[[[[[\"[[");
+    assert_string_equal(req.label, "[[\"[[[[[[[");
 }
 
 int main(void)

@@ -330,6 +330,20 @@ static void M2_packets_of_a_unit_are_limited(void **state)
     assert_int_equal(f->got.count, 1);
 }
 
+static void M2_the_sets_of_a_unit_are_limited(void **state)
+{
+    /* PPS 0 to 8 */
+    static const uint8_t ids[][2] = {{0xf0, 0x80}, {0xd0, 0x80}, {0xd8, 0x80},
+                                     {0xc8, 0x80}, {0xca, 0x80}, {0xcc, 0x80},
+                                     {0xce, 0x80}, {0xc4, 0x40}, {0xc4, 0xc0}};
+    struct fixture *f = *state;
+    start_stream(f);
+    for (size_t i = 0; i < 9; i++) {
+        const uint8_t nal[] = {0x41, ids[i][0], ids[i][1], 0x44};
+        assert_int_equal(push(f, nal, sizeof(nal), 100, false), i < 8 ? 0 : -EMSGSIZE);
+    }
+}
+
 static void M2_bytes_of_a_unit_are_limited(void **state)
 {
     struct fixture *f = *state;
@@ -399,6 +413,7 @@ int main(void)
         TEST(M2_malformed_payloads_drop_the_unit),
         TEST(M2_fragments_without_end_drop_the_unit),
         TEST(M2_packets_of_a_unit_are_limited),
+        TEST(M2_the_sets_of_a_unit_are_limited),
         TEST(M2_bytes_of_a_unit_are_limited),
         TEST(M3_sizes_above_the_grant_are_told),
         TEST(COD_02_444_is_told),

@@ -258,6 +258,10 @@ static void RTP_19_bye_names_its_sources(void **state)
     assert_int_equal(rtcp_parse_bye(&p, 1, &ssrc), 0);
     assert_int_equal(ssrc, 2);
     assert_int_equal(rtcp_parse_bye(&p, 2, &ssrc), -EBADMSG);
+    p.count = 1; /* what follows is the reason */
+    assert_int_equal(rtcp_parse_bye(&p, 1, &ssrc), -EBADMSG);
+    p.type = RTCP_SDES;
+    assert_int_equal(rtcp_parse_bye(&p, 0, &ssrc), -EBADMSG);
     struct buffer b;
     start(&b);
     rtcp_write_bye(&b.w, 9);

@@ -186,6 +186,16 @@ static void I5_a_state_there_is_not_ends_its_worker(void **state)
     assert_true(is_cut(&stage->ingest));
 }
 
+static void I5_text_without_an_end_ends_its_web(void **state)
+{
+    struct stage *stage = *state;
+    struct msg_publish m = {.request = 1, .stream = "demo"};
+    memset(m.token, 'a', sizeof(m.token));
+    say(stage, &stage->web, MSG_PUBLISH, &m, OFFER, strlen(OFFER));
+    assert_int_equal(publications(stage), 0);
+    assert_true(is_cut(&stage->web));
+}
+
 static void I5_a_ring_is_mapped_once(void **state)
 {
     struct stage *stage = *state;
@@ -408,6 +418,7 @@ int main(void)
         CASE(I5_a_second_answer_ends_its_worker),
         CASE(I5_a_ring_is_mapped_once),
         CASE(I5_a_state_there_is_not_ends_its_worker),
+        CASE(I5_text_without_an_end_ends_its_web),
         CASE(I5_auth_gives_no_reasons_that_are_not_its_own),
         CASE(I5_a_key_frame_is_wanted_of_a_track_there_can_be),
         CASE(I5_a_state_counts_once),
