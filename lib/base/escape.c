@@ -140,9 +140,9 @@ static long escape_map_shared(void)
     return -1;
 }
 
-static long escape_call(uint64_t attempt, int fd, pid_t parent)
+/* Files, and whoever is at the other end of a socket. */
+static long escape_outwards(uint64_t attempt, int fd)
 {
-    uint8_t parameters[128] = {0};
     switch (attempt) {
     case ESCAPE_OPEN:
         return syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC);
@@ -162,6 +162,19 @@ static long escape_call(uint64_t attempt, int fd, pid_t parent)
         return escape_send(fd, true);
     case ESCAPE_LISTEN:
         return syscall(SYS_listen, fd, 1);
+    case ESCAPE_SETSOCKOPT:
+        return escape_setsockopt(fd);
+    default:
+        errno = EINVAL;
+        return -1;
+    }
+}
+
+/* Other processes, and more rights for this one. */
+static long escape_to_others(uint64_t attempt, int fd)
+{
+    pid_t parent = getppid();
+    switch (attempt) {
     case ESCAPE_EXECVE:
         return escape_execve();
     case ESCAPE_FORK:
@@ -170,8 +183,24 @@ static long escape_call(uint64_t attempt, int fd, pid_t parent)
         return syscall(SYS_kill, parent, 0);
     case ESCAPE_PTRACE:
         return syscall(SYS_ptrace, PTRACE_ATTACH, parent, NULL, NULL);
+    case ESCAPE_VM_READ:
+        return escape_vm_read(parent);
     case ESCAPE_DUMPABLE:
         return syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+    case ESCAPE_SETRESUID:
+        return syscall(SYS_setresuid, 0, 0, 0);
+    case ESCAPE_UNSHARE:
+        return syscall(SYS_unshare, CLONE_NEWUSER);
+    default:
+        return escape_outwards(attempt, fd);
+    }
+}
+
+/* Memory, and the kernel's large interfaces. */
+static long escape_call(uint64_t attempt, int fd)
+{
+    uint8_t parameters[128] = {0};
+    switch (attempt) {
     case ESCAPE_MAP_EXEC:
         return syscall(SYS_mmap, NULL, ESCAPE_PAGE, PROT_READ | PROT_EXEC,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -179,32 +208,23 @@ static long escape_call(uint64_t attempt, int fd, pid_t parent)
         return escape_protect();
     case ESCAPE_MAP_WRITE:
         return syscall(SYS_mmap, NULL, ESCAPE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    case ESCAPE_MAP_SHARED:
+        return escape_map_shared();
     case ESCAPE_MEMFD:
         return syscall(SYS_memfd_create, "escape", MFD_CLOEXEC);
     case ESCAPE_IO_URING:
         return syscall(SYS_io_uring_setup, 4, parameters);
-    case ESCAPE_SETSOCKOPT:
-        return escape_setsockopt(fd);
     case ESCAPE_BPF:
         return syscall(SYS_bpf, 0, parameters, sizeof(parameters));
     case ESCAPE_USERFAULTFD:
         return syscall(SYS_userfaultfd, O_CLOEXEC);
-    case ESCAPE_VM_READ:
-        return escape_vm_read(parent);
-    case ESCAPE_SETRESUID:
-        return syscall(SYS_setresuid, 0, 0, 0);
-    case ESCAPE_UNSHARE:
-        return syscall(SYS_unshare, CLONE_NEWUSER);
-    case ESCAPE_MAP_SHARED:
-        return escape_map_shared();
     default:
-        errno = EINVAL;
-        return -1;
+        return escape_to_others(attempt, fd);
     }
 }
 
 int escape_try(uint64_t attempt, int fd)
 {
-    long result = escape_call(attempt, fd, getppid());
+    long result = escape_call(attempt, fd);
     return result == -1 ? -errno : 0;
 }
