@@ -346,6 +346,29 @@ static void warn_if_open(const struct conf *conf, const char *path)
                 path);
 }
 
+/* conf stays as it is unless all of the file is good. */
+static int parse_file(cfg_t *cfg, const char *path, struct conf *conf)
+{
+    struct conf loaded = *conf;
+    int rc = 0;
+    cfg_set_error_function(cfg, print_error);
+    set_checks(cfg);
+    loading = path;
+    int parsed = cfg_parse(cfg, path);
+    if (parsed == CFG_FILE_ERROR) {
+        rc = errno ? -errno : -ENOENT;
+        fprintf(stderr, "sluiced: %s: %s\n", path, strerror(-rc));
+    } else if (parsed != CFG_SUCCESS || take_all(cfg, &loaded) != 0) {
+        rc = -EINVAL;
+    }
+    if (rc == 0) {
+        *conf = loaded;
+        warn_if_open(conf, path);
+    }
+    secret_wipe(loaded.turn_secret, sizeof(loaded.turn_secret));
+    return rc;
+}
+
 int conf_load(struct conf *conf, const char *path)
 {
     cfg_opt_t web[SECTION_KEYS_MAX], ingest[SECTION_KEYS_MAX];
@@ -385,27 +408,11 @@ int conf_load(struct conf *conf, const char *path)
         CFG_SEC("limits", limits, CFGF_NONE),
         CFG_END(),
     };
-    struct conf loaded = *conf;
-    int rc = 0;
     cfg_t *cfg = cfg_init(top, CFGF_NONE);
     if (!cfg)
         return -ENOMEM;
-    cfg_set_error_function(cfg, print_error);
-    set_checks(cfg);
-    loading = path;
-    int parsed = cfg_parse(cfg, path);
-    if (parsed == CFG_FILE_ERROR) {
-        rc = errno ? -errno : -ENOENT;
-        fprintf(stderr, "sluiced: %s: %s\n", path, strerror(-rc));
-    } else if (parsed != CFG_SUCCESS || take_all(cfg, &loaded) != 0) {
-        rc = -EINVAL;
-    }
+    int rc = parse_file(cfg, path, conf);
     cfg_free(cfg);
-    if (rc == 0) {
-        *conf = loaded;
-        warn_if_open(conf, path);
-    }
-    secret_wipe(loaded.turn_secret, sizeof(loaded.turn_secret));
     return rc;
 }
 
