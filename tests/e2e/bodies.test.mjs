@@ -49,7 +49,7 @@ class Hoard {
                 this.ended++;
                 resolve();
                 if (!this.#over) {
-                    setTimeout(() => this.#over || this.#send(to, headers), 20);
+                    this.#send(to, headers);
                 }
             });
             socket.write(
